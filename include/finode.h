@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * libfinode: the inode and lookup cache of low-level FUSE servers.
+ *
+ * This header is all of the core. A libfuse server adds <finode/fuse.h>.
+ */
+#ifndef FINODE_H
+#define FINODE_H
+
+#include <finode/file.h>
+#include <finode/inode.h>
+#include <finode/mount.h>
+#include <finode/name.h>
+#include <finode/table.h>
+#include <finode/version.h>
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * @file
+ * Open files: what `fi->fh` names, for files and for directories.
+ *
+ * A file handle that the kernel, or a guest, sends back is resolved like a nodeid: it is
+ * a checked number, never a pointer, and an unknown one is EBADF (guarantee A). The
+ * author's object has the struct finode_file as its base and is allocated by the library.
+ * An open file holds a reference to its inode. It lives until it was closed and the last
+ * request that uses it has put it.
+ */
+#ifndef FINODE_FILE_H
+#define FINODE_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <finode/export.h>
+#include <finode/inode.h>
+
+FINODE_BEGIN_DECLS
+
+struct finode_table;
+
+/** The base object. Read-only for the author; set before init() and never changed. */
+struct finode_file {
+	/** The number for fi->fh. Never 0. */
+	uint64_t fh;
+	/** The inode that is open; the file holds a reference. */
+	struct finode *inode;
+	/** The library's own. */
+	uint64_t library[1];
+};
+
+/** The author's side. The table keeps the pointer. No lock is held in callbacks. */
+struct finode_file_ops {
+	size_t ops_size;    /**< sizeof(struct finode_file_ops) */
+	size_t object_size; /**< of the author's object */
+	size_t base_offset; /**< of the struct finode_file in it */
+
+	/**
+	 * Makes a zeroed object whole; what it takes out of `arg` it owns. Optional.
+	 * @return 0, or a negative errno, which finode_file_open() returns
+	 */
+	int (*init)(struct finode_file *base, void *arg);
+	/** Closed and unused: releases what init() took, once. Optional. */
+	void (*release)(struct finode_file *base);
+};
+
+/** The sizes for struct finode_file_ops, as FINODE_OPS_FOR. */
+#define FINODE_FILE_OPS_FOR(type_, member_)                                                \
+	.ops_size = sizeof(struct finode_file_ops), .object_size = sizeof(type_),          \
+	.base_offset = offsetof(type_, member_)
+
+/**
+ * Makes an open file of an inode, which the caller holds and keeps.
+ * @param out  a new reference, beside the one that stands for being open
+ * @return 0; -ENOMEM, with nothing left behind; -EINVAL if the table has no file_ops;
+ *         what init() returned
+ * @since 0.1
+ */
+FINODE_API FINODE_NODISCARD int finode_file_open(struct finode *inode, void *arg,
+						 struct finode_file **out);
+
+/**
+ * Resolves a file handle: any 64-bit value is safe. Lock-free.
+ * @return a new reference; NULL if it names no open file: reply EBADF
+ * @since 0.1
+ */
+FINODE_API FINODE_NODISCARD struct finode_file *finode_file_get(struct finode_table *table,
+								uint64_t fh);
+
+/** Consumes a reference; NULL is fine. With the last one, release() runs here. @since 0.1
+ */
+FINODE_API void finode_file_put(struct finode_file *file);
+
+/**
+ * RELEASE: the file handle is invalid from now on. Requests that have resolved it before
+ * may finish with it; the last of them, or this call, runs release().
+ * @return 0, or -EBADF if it names no open file
+ * @since 0.1
+ */
+FINODE_API int finode_file_close(struct finode_table *table, uint64_t fh);
+
+/** @cond the cleanup behind FINODE_FILE_AUTOPUT */
+static inline void finode_file_autoput(struct finode_file **file)
+{
+	finode_file_put(*file);
+}
+/** @endcond */
+
+/** Declares a `struct finode_file *` that is put when it goes out of scope. */
+#define FINODE_FILE_AUTOPUT __attribute__((cleanup(finode_file_autoput)))
+
+FINODE_END_DECLS
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * @file
+ * Names of directory entries, as they come from the kernel or a guest.
+ */
+#ifndef FINODE_NAME_H
+#define FINODE_NAME_H
+
+#include <finode/export.h>
+
+FINODE_BEGIN_DECLS
+
+/** The longest name of a directory entry, in bytes (NAME_MAX). */
+#define FINODE_NAME_MAX 255
+
+/**
+ * May this name be handed to the backend as one entry of a directory? "." and ".." may
+ * not: only LOOKUP of an exporting server gets them, and answers them without the backend.
+ * @return 0; -EINVAL if it is empty, ".", ".." or has a '/'; -ENAMETOOLONG
+ * @since 0.1
+ */
+FINODE_API FINODE_NODISCARD int finode_name_check(const char *name);
+
+FINODE_END_DECLS
+
+#endif

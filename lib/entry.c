@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Replies: entries, open files, errors, forgets.
+ *
+ * This file owns the order of steps of a counted reply: validate, count, write, take back
+ * if the write failed. Entries are written as the kernel's own structs through
+ * fuse_reply_buf(), so what they can say does not depend on the version of libfuse.
+ */
+#include "finode/fuse.h"
+
+#include <errno.h>
+#include <linux/fuse.h>
+#include <string.h>
+
+#include "inode.h"
+#include "log.h"
+
+/* The kernel takes errors in [-511, -1]; others abort the connection or the reply. */
+#define KERNEL_ERROR_LIMIT 512
+
+int finode_reply_err(fuse_req_t req, int err)
+{
+	if (err > 0 || err <= -KERNEL_ERROR_LIMIT)
+		err = -EIO;
+	return fuse_reply_err(req, -err);
+}
+
+/* What is wrong with an entry, in words; NULL if nothing is (protocol notes, rule 9). */
+static const char *entry_fault(const struct finode *dir, const char *name,
+			       const struct finode *inode, const struct finode_entry *entry)
+{
+	mode_t type = entry->attr.st_mode & S_IFMT;
+
+	if (type != inode->type)
+		return "the attributes are of another type than the inode";
+	if (entry->created && type != (entry->created & S_IFMT))
+		return "another type was created than was asked for";
+	if (entry->attr.st_size < 0)
+		return "the size is over LLONG_MAX";
+	if (dir->type != S_IFDIR)
+		return "its parent is not a directory";
+	if (inode_is_root(inode) && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+		return "it is the root";
+	return NULL;
+}
+
+static int entry_refuse(fuse_req_t req, struct finode *inode, const char *name,
+			const char *fault)
+{
+	struct finode_table *table = inode_table(inode);
+
+	finode__log_first(table, &table->rare.entries_refused,
+			  "entry '%.100s', nodeid %#llx, refused: %s "
+			  "(further ones are only counted)",
+			  name, (unsigned long long)inode->nodeid, fault);
+	finode_reply_err(req, -EIO);
+	return -EIO;
+}
+
+/* A time to live in seconds as the kernel wants it; what is no time at all is 0. */
+static void split_timeout(double timeout, uint64_t *sec, uint32_t *nsec)
+{
+	const double longest = (double)(1ull << 62);
+
+	if (!(timeout > 0))
+		timeout = 0;
+	else if (timeout > longest)
+		timeout = longest;
+	*sec = (uint64_t)timeout;
+	*nsec = (uint32_t)((timeout - (double)*sec) * 1e9);
+}
+
+static void fill_attr(struct fuse_attr *out, const struct stat *st)
+{
+	out->ino = st->st_ino;
+	out->size = (uint64_t)st->st_size;
+	out->blocks = (uint64_t)st->st_blocks;
+	out->atime = (uint64_t)st->st_atim.tv_sec;
+	out->mtime = (uint64_t)st->st_mtim.tv_sec;
+	out->ctime = (uint64_t)st->st_ctim.tv_sec;
+	out->atimensec = (uint32_t)st->st_atim.tv_nsec;
+	out->mtimensec = (uint32_t)st->st_mtim.tv_nsec;
+	out->ctimensec = (uint32_t)st->st_ctim.tv_nsec;
+	out->mode = st->st_mode;
+	out->nlink = (uint32_t)st->st_nlink;
+	out->uid = st->st_uid;
+	out->gid = st->st_gid;
+	out->rdev = (uint32_t)st->st_rdev;
+	out->blksize = (uint32_t)st->st_blksize;
+}
+
+static void fill_entry(struct fuse_entry_out *out, const struct finode *inode,
+		       const struct finode_entry *entry)
+{
+	memset(out, 0, sizeof(*out));
+	out->nodeid = inode->nodeid;
+	out->generation = inode->generation;
+	split_timeout(entry->entry_timeout, &out->entry_valid, &out->entry_valid_nsec);
+	split_timeout(entry->attr_timeout, &out->attr_valid, &out->attr_valid_nsec);
+	fill_attr(&out->attr, &entry->attr);
+}
+
+static void fill_open(struct fuse_open_out *out, const struct fuse_file_info *fi)
+{
+	memset(out, 0, sizeof(*out));
+	out->fh = fi->fh;
+	if (fi->direct_io)
+		out->open_flags |= FOPEN_DIRECT_IO;
+	if (fi->keep_cache)
+		out->open_flags |= FOPEN_KEEP_CACHE;
+	if (fi->cache_readdir)
+		out->open_flags |= FOPEN_CACHE_DIR;
+	if (fi->nonseekable)
+		out->open_flags |= FOPEN_NONSEEKABLE;
+	if (fi->noflush)
+		out->open_flags |= FOPEN_NOFLUSH;
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 15)
+	if (fi->parallel_direct_writes)
+		out->open_flags |= FOPEN_PARALLEL_DIRECT_WRITES;
+#endif
+}
+
+/* The reply that tells the kernel of one lookup of `inode`. */
+static int reply_counted(fuse_req_t req, struct finode *inode, const void *buf, size_t size)
+{
+	int err;
+
+	finode_count(inode, 1);
+	err = fuse_reply_buf(req, buf, size);
+	if (err) {
+		struct finode_table *table = inode_table(inode);
+
+		atomic_fetch_add_explicit(&table->rare.replies_failed, 1,
+					  memory_order_relaxed);
+		finode_uncount(inode, 1);
+	}
+	return err;
+}
+
+int finode_reply_entry(fuse_req_t req, struct finode *dir, const char *name,
+		       struct finode *inode, const struct finode_entry *entry)
+{
+	const char *fault = entry_fault(dir, name, inode, entry);
+	struct fuse_entry_out out;
+
+	if (fault)
+		return entry_refuse(req, inode, name, fault);
+	fill_entry(&out, inode, entry);
+	return reply_counted(req, inode, &out, sizeof(out));
+}
+
+int finode_reply_create(fuse_req_t req, struct finode *dir, const char *name,
+			struct finode *inode, const struct finode_entry *entry,
+			struct finode_file *file, struct fuse_file_info *fi)
+{
+	struct finode_entry regular = *entry;
+	const char *fault;
+	struct {
+		struct fuse_entry_out entry;
+		struct fuse_open_out open;
+	} out;
+	int err;
+
+	regular.created = S_IFREG;
+	fault = entry_fault(dir, name, inode, &regular);
+	if (file)
+		fi->fh = file->fh;
+	if (fault) {
+		err = entry_refuse(req, inode, name, fault);
+	} else {
+		fill_entry(&out.entry, inode, entry);
+		fill_open(&out.open, fi);
+		err = reply_counted(req, inode, &out, sizeof(out));
+	}
+	if (err && file)
+		finode_file_close(inode_table(inode), file->fh);
+	return err;
+}
+
+int finode_reply_open(fuse_req_t req, struct finode_file *file, struct fuse_file_info *fi)
+{
+	struct finode_table *table = inode_table(file->inode);
+	int err;
+
+	fi->fh = file->fh;
+	err = fuse_reply_open(req, fi);
+	if (err)
+		finode_file_close(table, file->fh);
+	return err;
+}
+
+void finode_reply_forget(fuse_req_t req, struct finode_table *table, uint64_t nodeid,
+			 uint64_t nlookup)
+{
+	finode_forget(table, nodeid, nlookup);
+	fuse_reply_none(req);
+}
+
+void finode_reply_forget_multi(fuse_req_t req, struct finode_table *table, size_t count,
+			       const struct fuse_forget_data *forgets)
+{
+	struct finode_forget_one batch[64];
+	const size_t most = sizeof(batch) / sizeof(batch[0]);
+
+	while (count > 0) {
+		size_t n = count < most ? count : most;
+
+		for (size_t i = 0; i < n; i++) {
+			batch[i].nodeid = forgets[i].ino;
+			batch[i].nlookup = forgets[i].nlookup;
+		}
+		finode_forget_batch(table, batch, n);
+		forgets += n;
+		count -= n;
+	}
+	fuse_reply_none(req);
+}
+
+void finode_log_to_fuse(enum finode_log_level level, const char *message, void *user)
+{
+	static const enum fuse_log_level levels[] = {
+		[FINODE_LOG_ERROR] = FUSE_LOG_ERR,
+		[FINODE_LOG_WARNING] = FUSE_LOG_WARNING,
+		[FINODE_LOG_INFO] = FUSE_LOG_INFO,
+		[FINODE_LOG_DEBUG] = FUSE_LOG_DEBUG,
+	};
+
+	(void)user;
+	fuse_log(levels[level], "finode: %s\n", message);
+}

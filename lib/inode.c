@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The life of an inode: obtain, find, get, hold, put, retire.
+ *
+ * This file owns the states of inode.h and every step between them. The rules that make
+ * it simple:
+ *
+ *   - References go 1 -> 0 only under the shard's lock, in the same breath as LIVE ->
+ *     EVICTING. So an inode that is found LIVE in the index has a reference, and whoever
+ *     holds the lock may take another: there is no object that comes back from 0.
+ *   - An inode leaves the index after evict() has returned, not before. So a lookup of its
+ *     key waits, and a key has one object at any time (guarantee B).
+ *   - A retired inode has left the index early; it goes through EVICTING all the same.
+ *   - init(), match() and evict() run with no lock held (guarantee F). What they work on
+ *     is safe: a NEW or EVICTING inode is out of everyone else's reach, and for match()
+ *     the caller holds a reference.
+ */
+#include "inode.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "finode/name.h"
+#include "log.h"
+#include "memory.h"
+
+/*
+ * The inodes whose init() or evict() runs on this thread, innermost first: to wait for one
+ * of them would be to wait for oneself.
+ */
+struct callback_frame {
+	const struct finode *inode;
+	const struct callback_frame *outer;
+};
+
+static _Thread_local const struct callback_frame *callback_frames;
+
+static bool in_callback_for(const struct finode *inode)
+{
+	const struct callback_frame *frame;
+
+	for (frame = callback_frames; frame; frame = frame->outer)
+		if (frame->inode == inode)
+			return true;
+	return false;
+}
+
+static int call_init(struct finode *inode, void *arg)
+{
+	struct callback_frame frame = {inode, callback_frames};
+	struct finode_table *table = inode_table(inode);
+	int err;
+
+	if (!table->ops->init)
+		return 0;
+	finode__lock_check_none_held("init()");
+	callback_frames = &frame;
+	err = table->ops->init(inode, arg);
+	callback_frames = frame.outer;
+	if (err > 0) {
+		finode__misuse(table,
+			       "init() returned %d; it must be 0 or a negative errno", err);
+		return -EIO;
+	}
+	return err;
+}
+
+static void call_evict(struct finode *inode)
+{
+	struct callback_frame frame = {inode, callback_frames};
+	const struct finode_ops *ops = inode_table(inode)->ops;
+
+	if (!ops->evict)
+		return;
+	finode__lock_check_none_held("evict()");
+	callback_frames = &frame;
+	ops->evict(inode);
+	callback_frames = frame.outer;
+}
+
+static int call_match(struct finode *inode, void *arg)
+{
+	struct finode_table *table = inode_table(inode);
+	int same;
+
+	if (!table->ops->match)
+		return 1;
+	finode__lock_check_none_held("match()");
+	same = table->ops->match(inode, arg);
+	if (same > 1) {
+		finode__misuse(table,
+			       "match() returned %d; it must be 1, 0 or a negative errno",
+			       same);
+		return -EIO;
+	}
+	return same;
+}
+
+static bool type_is_known(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+	case S_IFDIR:
+	case S_IFLNK:
+	case S_IFCHR:
+	case S_IFBLK:
+	case S_IFIFO:
+	case S_IFSOCK:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool same_type_and_generation(const struct finode *inode,
+				     const struct finode_key *key)
+{
+	return inode->type == (key->mode & S_IFMT) && inode->generation == key->generation;
+}
+
+static bool probe_init(struct probe *probe, const struct finode_mount *mount,
+		       const struct finode_key *key)
+{
+	if (!key->bytes || key->size == 0 || key->size > FINODE_KEY_MAX)
+		return false;
+	probe->mount = mount;
+	probe->bytes = key->bytes;
+	probe->size = (unsigned int)key->size;
+	probe->hash = finode__index_hash(mount, key->bytes, key->size);
+	return true;
+}
+
+/* Gives back the memory of an inode that has no slot and is not in the index. */
+static void inode_free_locked(struct shard *shard, struct finode *inode)
+{
+	struct finode_table *table = inode_table(inode);
+
+	memory_put(&table->allocator, &shard->bytes,
+		   (char *)inode - table->ops->base_offset, inode_size(inode));
+}
+
+static struct finode *inode_alloc_locked(struct shard *shard, const struct probe *probe,
+					 const struct finode_key *key)
+{
+	struct finode_table *table = probe->mount->table;
+	size_t object_size = table->ops->object_size;
+	struct inode_core *core;
+	struct finode *inode;
+	char *object;
+
+	object = memory_get(&table->allocator, &shard->bytes, object_size + probe->size);
+	if (!object)
+		return NULL;
+	inode = (struct finode *)(void *)(object + table->ops->base_offset);
+	inode->mount = (struct finode_mount *)probe->mount;
+	inode->generation = key->generation;
+	inode->type = (uint16_t)(key->mode & S_IFMT);
+	inode->library_state = INODE_NEW;
+	core = inode_core(inode);
+	core->hh.key = memcpy(object + object_size, probe->bytes, probe->size);
+	core->hh.keylen = probe->size;
+	core->hh.hashv = probe->hash;
+	return inode;
+}
+
+/* Puts a NEW inode into the index. @return 0, or -ENOMEM with nothing left behind */
+static int inode_create_locked(struct shard *shard, const struct probe *probe,
+			       const struct finode_key *key, struct finode **out)
+{
+	struct finode_table *table = probe->mount->table;
+	struct finode *inode = inode_alloc_locked(shard, probe, key);
+	int err;
+
+	if (!inode)
+		return -ENOMEM;
+	err = finode__slots_alloc(&table->inodes, &shard->inode_pool, inode,
+				  &inode->nodeid);
+	if (err)
+		goto err_inode;
+	err = finode__index_add(&shard->index, inode, &table->allocator, &shard->bytes);
+	if (err)
+		goto err_slot;
+	*out = inode;
+	return 0;
+
+err_slot:
+	finode__slots_free(&table->inodes, &shard->inode_pool, inode->nodeid);
+err_inode:
+	inode_free_locked(shard, inode);
+	return err;
+}
+
+/* Undoes inode_create_locked() and lets those who waited for the inode look again. */
+static void inode_remove_locked(struct shard *shard, struct finode *inode)
+{
+	struct finode_table *table = inode_table(inode);
+
+	if (!(inode->library_flags & INODE_RETIRED))
+		finode__index_remove(&shard->index, inode, &table->allocator,
+				     &shard->bytes);
+	finode__slots_free(&table->inodes, &shard->inode_pool, inode->nodeid);
+	inode_free_locked(shard, inode);
+	pthread_cond_broadcast(&shard->changed);
+}
+
+/*
+ * Finds the LIVE inode of a key, waiting while it is NEW or EVICTING.
+ * @return 0 with the inode, borrowed, or NULL in *out; or -EDEADLK
+ */
+static int find_settled_locked(struct shard *shard, const struct probe *probe,
+			       struct finode **out)
+{
+	for (;;) {
+		struct finode *inode = finode__index_find(&shard->index, probe);
+
+		if (!inode || inode->library_state == INODE_LIVE) {
+			*out = inode;
+			return 0;
+		}
+		if (in_callback_for(inode))
+			return -EDEADLK;
+		shard->waits++;
+		lock_wait(&shard->lock, &shard->changed);
+	}
+}
+
+/* One try at finding the inode, with a reference, or at making a NEW one, with none. */
+static int find_or_create(const struct probe *probe, const struct finode_key *key,
+			  struct finode **out)
+{
+	struct shard *shard = shard_of_hash(probe->mount->table, probe->hash);
+	int result;
+
+	lock_take(&shard->lock);
+	result = find_settled_locked(shard, probe, out);
+	if (result == 0 && *out) {
+		shard->hits++;
+		result = slots_hold(inode_slot(*out), (*out)->nodeid) ? FINODE_FOUND
+								      : -EOVERFLOW;
+	} else if (result == 0) {
+		shard->misses++;
+		result = inode_create_locked(shard, probe, key, out);
+		if (result == 0)
+			result = FINODE_CREATED;
+	}
+	lock_release(&shard->lock);
+	return result;
+}
+
+/* NEW -> LIVE, with the first reference, or -> nothing. */
+static int begin_life(struct finode *inode, void *arg)
+{
+	struct shard *shard = inode_shard(inode);
+	int err = call_init(inode, arg);
+
+	lock_take(&shard->lock);
+	if (err) {
+		inode_remove_locked(shard, inode);
+	} else {
+		inode->library_state = INODE_LIVE;
+		slots_publish(inode_slot(inode));
+		shard->created++;
+		pthread_cond_broadcast(&shard->changed);
+	}
+	lock_release(&shard->lock);
+	return err ? err : FINODE_CREATED;
+}
+
+/* EVICTING -> nothing. */
+static void end_life(struct finode *inode)
+{
+	struct shard *shard = inode_shard(inode);
+
+	call_evict(inode);
+	lock_take(&shard->lock);
+	shard->evicted++;
+	if (inode->library_flags & INODE_RETIRED)
+		shard->retired_now--;
+	inode_remove_locked(shard, inode);
+	lock_release(&shard->lock);
+}
+
+/* Is the inode that was found what the caller means? As call_match(). */
+static int is_same(struct finode *inode, const struct finode_key *key, void *arg)
+{
+	return same_type_and_generation(inode, key) ? call_match(inode, arg) : 0;
+}
+
+int finode_obtain(struct finode_mount *mount, struct finode_key key, void *arg,
+		  struct finode **out)
+{
+	struct probe probe;
+
+	*out = NULL;
+	if (!type_is_known(key.mode) || !probe_init(&probe, mount, &key))
+		return -EINVAL;
+	for (;;) {
+		struct finode *inode = NULL;
+		int result = find_or_create(&probe, &key, &inode);
+		int same;
+
+		if (result == FINODE_CREATED)
+			result = begin_life(inode, arg);
+		if (result == FINODE_CREATED)
+			*out = inode;
+		if (result != FINODE_FOUND)
+			return result;
+		same = is_same(inode, &key, arg);
+		if (same > 0) {
+			*out = inode;
+			return FINODE_FOUND;
+		}
+		if (same == 0)
+			finode_retire(inode);
+		finode_put(inode);
+		if (same < 0)
+			return same;
+	}
+}
+
+struct finode *finode_find(struct finode_mount *mount, struct finode_key key)
+{
+	struct finode *inode;
+	struct shard *shard;
+	struct probe probe;
+
+	if (!probe_init(&probe, mount, &key))
+		return NULL;
+	shard = shard_of_hash(mount->table, probe.hash);
+	lock_take(&shard->lock);
+	inode = finode__index_find(&shard->index, &probe);
+	if (inode && inode->library_state != INODE_LIVE)
+		inode = NULL;
+	if (inode && key.mode != 0 && !same_type_and_generation(inode, &key))
+		inode = NULL;
+	if (inode && !slots_hold(inode_slot(inode), inode->nodeid))
+		inode = NULL;
+	if (inode)
+		shard->hits++;
+	else
+		shard->misses++;
+	lock_release(&shard->lock);
+	return inode;
+}
+
+struct finode *finode_get(struct finode_table *table, uint64_t nodeid)
+{
+	return slots_get(&table->inodes, nodeid);
+}
+
+int finode_get_dir(struct finode_table *table, uint64_t nodeid, const char *name,
+		   struct finode **out)
+{
+	int err = finode_name_check(name);
+
+	*out = err ? NULL : finode_get(table, nodeid);
+	if (err)
+		return err;
+	if (!*out)
+		return -ESTALE;
+	if ((*out)->type == S_IFDIR)
+		return 0;
+	finode_put(*out);
+	*out = NULL;
+	return -ENOTDIR;
+}
+
+struct finode *finode_hold(struct finode *inode)
+{
+	if (slots_hold(inode_slot(inode), inode->nodeid))
+		return inode;
+	finode__misuse(inode_table(inode),
+		       "finode_hold() of nodeid %#llx, which nobody holds or 2^31 do",
+		       (unsigned long long)inode->nodeid);
+	return NULL;
+}
+
+/* Drops what may be the last reference, and ends the inode's life if it is. */
+static void put_last(struct finode *inode, struct slot *slot)
+{
+	struct shard *shard = inode_shard(inode);
+	bool last;
+
+	lock_take(&shard->lock);
+	last = slots_put_last(slot);
+	if (last)
+		inode->library_state = INODE_EVICTING;
+	lock_release(&shard->lock);
+	if (last)
+		end_life(inode);
+}
+
+void finode_put(struct finode *inode)
+{
+	enum slots_put result;
+	struct slot *slot;
+
+	if (!inode)
+		return;
+	slot = inode_slot(inode);
+	result = slot ? slots_put(slot, inode->nodeid) : SLOTS_PUT_NOT_HELD;
+	if (result == SLOTS_PUT_DONE)
+		return;
+	if (result == SLOTS_PUT_LAST && !inode_is_root(inode))
+		put_last(inode, slot);
+	else
+		finode__misuse(inode_table(inode),
+			       "finode_put() of nodeid %#llx without a reference to it",
+			       (unsigned long long)inode->nodeid);
+}
+
+void finode_retire(struct finode *inode)
+{
+	struct finode_table *table = inode_table(inode);
+	struct shard *shard = inode_shard(inode);
+
+	lock_take(&shard->lock);
+	if (inode->library_state == INODE_LIVE && !(inode->library_flags & INODE_RETIRED)) {
+		finode__index_remove(&shard->index, inode, &table->allocator,
+				     &shard->bytes);
+		inode->library_flags |= INODE_RETIRED;
+		shard->retired++;
+		shard->retired_now++;
+	}
+	lock_release(&shard->lock);
+}
+
+const void *finode_key_bytes(const struct finode *inode, size_t *size)
+{
+	const struct inode_core *core = inode_core_const(inode);
+
+	*size = core->hh.keylen;
+	return core->hh.key;
+}
+
+void finode__inode_evict_held(struct finode *inode)
+{
+	struct shard *shard = inode_shard(inode);
+
+	lock_take(&shard->lock);
+	slots_revoke(inode_slot(inode), inode->nodeid);
+	inode->library_state = INODE_EVICTING;
+	lock_release(&shard->lock);
+	end_life(inode);
+}

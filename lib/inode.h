@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The library's view of a struct finode: what lies in its opaque area, its state, and the
+ * way from it to its table, shard and slot.
+ *
+ * States move NEW -> LIVE -> EVICTING under the lock of the inode's shard, never back.
+ * Invariants, all checked by finode_table_check():
+ *
+ *   - LIVE if and only if its slot has references.
+ *   - In the index unless it was retired, or init() has failed, or evict() has returned.
+ *   - nlookup > 0 holds one reference; the root's table holds one for ever.
+ *   - The shard is chosen by the hash, so it never changes either.
+ */
+#ifndef FINODE_LIB_INODE_H
+#define FINODE_LIB_INODE_H
+
+#include "index.h"
+#include "table.h"
+
+enum inode_state {
+	INODE_NEW,	/* init() runs */
+	INODE_LIVE,	/* has references */
+	INODE_EVICTING, /* evict() runs */
+};
+
+/* In struct finode's library_flags; protected by the shard's lock. */
+#define INODE_RETIRED 1u
+
+static inline struct finode_table *inode_table(const struct finode *inode)
+{
+	return inode->mount->table;
+}
+
+static inline struct shard *inode_shard(const struct finode *inode)
+{
+	return shard_of_hash(inode_table(inode), inode_core_const(inode)->hh.hashv);
+}
+
+static inline struct slot *inode_slot(const struct finode *inode)
+{
+	return slots_find(&inode_table(inode)->inodes, inode->nodeid);
+}
+
+static inline bool inode_is_root(const struct finode *inode)
+{
+	return inode->nodeid == FINODE_ROOT_ID;
+}
+
+static inline _Atomic uint64_t *inode_nlookup(struct finode *inode)
+{
+	return &inode_core(inode)->nlookup;
+}
+
+/* What is allocated for one inode: the author's object and the key behind it. */
+static inline size_t inode_size(const struct finode *inode)
+{
+	return inode_table(inode)->ops->object_size + inode_core_const(inode)->hh.keylen;
+}
+
+/* Evicts an inode of a table that ends, although somebody still holds references. */
+void finode__inode_evict_held(struct finode *inode);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Windows into a table: statistics, the check of every invariant, the dump.
+ *
+ * This file only reads, and it must be right beside other threads: what a shard's lock
+ * protects is compared under that lock, everything else with a reference held.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "inode.h"
+
+static uint64_t rare(_Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void add_shard(struct finode_stats *sum, struct shard *shard)
+{
+	lock_take(&shard->lock);
+	sum->inodes += shard->created - shard->evicted;
+	sum->files += shard->files;
+	sum->hits += shard->hits;
+	sum->misses += shard->misses;
+	sum->created += shard->created;
+	sum->evicted += shard->evicted;
+	sum->retired += shard->retired;
+	sum->waits += shard->waits;
+	sum->bytes += shard->bytes;
+	lock_release(&shard->lock);
+	sum->forgets += rare(&shard->forgets);
+}
+
+void finode_table_stats(struct finode_table *table, struct finode_stats *stats, size_t size)
+{
+	struct finode_stats sum = {
+		.forgets_clamped = rare(&table->rare.forgets_clamped),
+		.forgets_unknown = rare(&table->rare.forgets_unknown),
+		.forgets_root = rare(&table->rare.forgets_root),
+		.entries_refused = rare(&table->rare.entries_refused),
+		.replies_failed = rare(&table->rare.replies_failed),
+	};
+
+	for (unsigned int i = 0; i < table->shard_count; i++)
+		add_shard(&sum, &table->shards[i]);
+	sum.forgets += sum.forgets_unknown + sum.forgets_root;
+	sum.bytes += sizeof(*table) + (table->shard_count * sizeof(struct shard)) +
+		     CACHE_LINE - 1 + finode__slots_bytes(&table->inodes) +
+		     finode__slots_bytes(&table->files);
+	memset(stats, 0, size);
+	memcpy(stats, &sum, size < sizeof(sum) ? size : sizeof(sum));
+}
+
+/* Where the first broken invariant is told. */
+struct verdict {
+	char *why;
+	size_t size;
+};
+
+__attribute__((format(printf, 2, 3))) static int broken(const struct verdict *verdict,
+							const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (verdict->why && verdict->size > 0)
+		vsnprintf(verdict->why, verdict->size, format, args);
+	va_end(args);
+	return -EUCLEAN;
+}
+
+/* Holds for every inode in the index; its shard's lock is held. */
+static int check_indexed_locked(struct finode_table *table, struct shard *shard,
+				struct finode *inode, const struct verdict *verdict)
+{
+	const struct inode_core *core = inode_core_const(inode);
+	unsigned long long id = inode->nodeid;
+	struct slot *slot = slots_find(&table->inodes, inode->nodeid);
+	uint64_t nlookup = atomic_load(inode_nlookup(inode));
+	struct probe probe = {inode->mount, core->hh.key, core->hh.keylen, core->hh.hashv};
+	bool live = inode->library_state == INODE_LIVE;
+
+	if (inode->mount->table != table)
+		return broken(verdict, "nodeid %#llx: its mount is of another table", id);
+	if (finode__index_hash(inode->mount, probe.bytes, probe.size) != probe.hash)
+		return broken(verdict, "nodeid %#llx: its key does not have its hash", id);
+	if (inode_shard(inode) != shard)
+		return broken(verdict, "nodeid %#llx: in a shard that is not its own", id);
+	if (inode->library_flags & INODE_RETIRED)
+		return broken(verdict, "nodeid %#llx: retired, but still in the index", id);
+	if (finode__index_find(&shard->index, &probe) != inode)
+		return broken(verdict, "nodeid %#llx: another inode has its key", id);
+	if (!slot || slot->object != inode || !slot_word_is(atomic_load(&slot->word), id))
+		return broken(verdict, "nodeid %#llx: its slot is not its own", id);
+	if (live != (slot_refs(slot) > 0))
+		return broken(verdict, "nodeid %#llx: state %u with %u references", id,
+			      inode->library_state, slot_refs(slot));
+	if (nlookup > 0 && !live)
+		return broken(verdict, "nodeid %#llx: nlookup %llu, but not alive", id,
+			      (unsigned long long)nlookup);
+	return 0;
+}
+
+static int check_shard_locked(struct finode_table *table, struct shard *shard,
+			      const struct verdict *verdict)
+{
+	uint64_t born = 0;
+
+	for (struct finode *inode = finode__index_next(&shard->index, NULL); inode;
+	     inode = finode__index_next(&shard->index, inode)) {
+		int err = check_indexed_locked(table, shard, inode, verdict);
+
+		if (err)
+			return err;
+		born += inode->library_state != INODE_NEW;
+	}
+	if (born + shard->retired_now != shard->created - shard->evicted)
+		return broken(verdict,
+			      "shard %u: %llu in the index and %llu retired, "
+			      "but %llu created and %llu evicted",
+			      (unsigned int)(shard - table->shards),
+			      (unsigned long long)born,
+			      (unsigned long long)shard->retired_now,
+			      (unsigned long long)shard->created,
+			      (unsigned long long)shard->evicted);
+	return 0;
+}
+
+/* Holds for every inode that a nodeid leads to. */
+static int check_referenced(struct finode_table *table, const struct finode *inode,
+			    const struct verdict *verdict)
+{
+	const struct slot *slot = slots_find(&table->inodes, inode->nodeid);
+
+	if (inode->mount->table != table || !slot || slot->object != inode)
+		return broken(verdict, "nodeid %#llx: its slot leads to another object",
+			      (unsigned long long)inode->nodeid);
+	if (inode_is_root(inode) && inode != table->root_mount.root)
+		return broken(verdict, "nodeid 1 is not the root");
+	return 0;
+}
+
+static int check_slots(struct finode_table *table, const struct verdict *verdict)
+{
+	struct finode *inode;
+	uint64_t cursor = 0;
+	int err = 0;
+
+	while (!err && (inode = finode__slots_next(&table->inodes, &cursor))) {
+		err = check_referenced(table, inode, verdict);
+		finode_put(inode);
+	}
+	return err;
+}
+
+int finode_table_check(struct finode_table *table, char *why, size_t why_size)
+{
+	const struct verdict verdict = {why, why_size};
+	const struct finode *root = table->root_mount.root;
+
+	if (root->nodeid != FINODE_ROOT_ID || root->generation != 0)
+		return broken(&verdict, "the root has nodeid %#llx and generation %u",
+			      (unsigned long long)root->nodeid, root->generation);
+	for (unsigned int i = 0; i < table->shard_count; i++) {
+		struct shard *shard = &table->shards[i];
+		int err;
+
+		lock_take(&shard->lock);
+		err = check_shard_locked(table, shard, &verdict);
+		lock_release(&shard->lock);
+		if (err)
+			return err;
+	}
+	return check_slots(table, &verdict);
+}
+
+static void dump_inode(struct finode_table *table, struct finode *inode, FILE *stream)
+{
+	const struct inode_core *core = inode_core_const(inode);
+	const unsigned char *key = core->hh.key;
+
+	fprintf(stream, "nodeid %#llx generation %u type %06o nlookup %llu refs %u key ",
+		(unsigned long long)inode->nodeid, inode->generation, inode->type,
+		(unsigned long long)atomic_load(inode_nlookup(inode)),
+		slot_refs(slots_find(&table->inodes, inode->nodeid)) - 1);
+	for (unsigned int i = 0; i < core->hh.keylen; i++)
+		fprintf(stream, "%02x", key[i]);
+	fputc('\n', stream);
+}
+
+int finode_table_dump(struct finode_table *table, FILE *stream)
+{
+	struct finode *inode;
+	uint64_t cursor = 0;
+
+	while ((inode = finode__slots_next(&table->inodes, &cursor))) {
+		dump_inode(table, inode, stream);
+		finode_put(inode);
+	}
+	return ferror(stream) ? -EIO : 0;
+}

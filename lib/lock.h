@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Locks with ranks: the one place that says in which order locks are taken.
+ *
+ * A thread that holds a lock may take only locks of a higher rank, so no two threads
+ * can wait for each other, and no two locks of one rank are ever held together. Builds
+ * with FINODE_DEBUG keep a set of the ranks that the thread holds and abort, naming both
+ * ranks, when the order is broken, or when a callback of the author is about to run with
+ * a lock held. docs/locking.md explains each rank; a test compares it with this enum.
+ *
+ * Invariant: a condition is waited for only with its own lock held, and no other.
+ */
+#ifndef FINODE_LIB_LOCK_H
+#define FINODE_LIB_LOCK_H
+
+#include <pthread.h>
+
+enum lock_rank {
+	LOCK_RANK_SHARD = 0, /* a shard of the index, the states of its inodes, its pools */
+	LOCK_RANK_SLOTS = 1, /* the growth of one array of slots */
+	LOCK_RANKS
+};
+
+struct lock {
+	pthread_mutex_t mutex;
+	enum lock_rank rank;
+};
+
+int finode__lock_init(struct lock *lock, enum lock_rank rank);
+void finode__lock_finish(struct lock *lock);
+
+#ifdef FINODE_DEBUG
+void finode__lock_check_order(enum lock_rank rank);
+void finode__lock_note(enum lock_rank rank, int held);
+void finode__lock_check_none_held(const char *callback);
+#else
+static inline void finode__lock_check_order(enum lock_rank rank)
+{
+	(void)rank;
+}
+static inline void finode__lock_note(enum lock_rank rank, int held)
+{
+	(void)rank;
+	(void)held;
+}
+/* Called before each callback of the author (guarantee F). */
+static inline void finode__lock_check_none_held(const char *callback)
+{
+	(void)callback;
+}
+#endif
+
+static inline void lock_take(struct lock *lock)
+{
+	finode__lock_check_order(lock->rank);
+	pthread_mutex_lock(&lock->mutex);
+	finode__lock_note(lock->rank, 1);
+}
+
+static inline void lock_release(struct lock *lock)
+{
+	finode__lock_note(lock->rank, 0);
+	pthread_mutex_unlock(&lock->mutex);
+}
+
+static inline void lock_wait(struct lock *lock, pthread_cond_t *cond)
+{
+	finode__lock_note(lock->rank, 0);
+	finode__lock_check_none_held("a wait");
+	pthread_cond_wait(cond, &lock->mutex);
+	finode__lock_note(lock->rank, 1);
+}
+
+#endif
