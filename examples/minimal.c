@@ -156,7 +156,7 @@ static void lo_reply_child(fuse_req_t req, struct finode *dir, const char *name,
 			   mode_t created)
 {
 	FINODE_AUTOPUT struct finode *inode = NULL;
-	struct lo_object obj;
+	struct lo_object obj = LO_OBJECT_NONE;
 	int err = lo_open_object(lo_inode(dir)->fd, name, O_NOFOLLOW, &obj);
 
 	if (!err)
@@ -223,12 +223,12 @@ static void lo_make(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t 
 static void lo_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		     dev_t rdev)
 {
-	lo_make(req, parent, name, mode & S_IFMT ? mode : mode | S_IFREG, rdev, NULL);
+	lo_make(req, parent, name, mode & S_IFMT ? mode : mode | S_IFREG, rdev, "");
 }
 
 static void lo_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
-	lo_make(req, parent, name, (mode & ~S_IFMT) | S_IFDIR, 0, NULL);
+	lo_make(req, parent, name, (mode & ~S_IFMT) | S_IFDIR, 0, "");
 }
 
 static void lo_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,

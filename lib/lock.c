@@ -25,13 +25,10 @@ static const char *const rank_names[LOCK_RANKS] = {
 /* One bit for each rank that this thread holds. */
 static _Thread_local unsigned held_ranks;
 
+/* held_ranks is not 0. */
 static const char *highest_held(void)
 {
-	enum lock_rank highest = LOCK_RANKS - 1;
-
-	while (!(held_ranks >> highest & 1))
-		highest--;
-	return rank_names[highest];
+	return rank_names[31 - __builtin_clz(held_ranks)];
 }
 
 void finode__lock_check_order(enum lock_rank rank)

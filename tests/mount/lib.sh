@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# What every test with a real mount needs. Sourced, with $build (the build folder) set.
+# Makes $work with $source and $mnt in it; everything is unmounted and removed at exit.
+set -eu
+
+SKIP=77
+
+skip() {
+	echo "SKIPPED: $*"
+	exit $SKIP
+}
+
+fail() {
+	echo "FAILED: $*" >&2
+	[ ! -s "${log:-}" ] || tail -n 20 "$log" >&2
+	exit 1
+}
+
+[ -c /dev/fuse ] || skip "no /dev/fuse on this machine"
+[ "$(id -u)" = 0 ] || skip "needs root to mount and to drop the kernel's caches"
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/finode-mount.XXXXXX")
+source=$work/source
+mnt=$work/mnt
+log=$work/log
+server=
+mkdir "$source" "$mnt"
+chmod 755 "$work"
+
+# Not mountpoint(1): root may not look into the mount of an ordinary user.
+is_mounted() {
+	grep -q " $mnt " /proc/self/mountinfo
+}
+
+cleanup() {
+	cd /
+	[ -z "$server" ] || kill "$server" 2>/dev/null || true
+	while is_mounted; do umount -l "$mnt"; done
+	[ -z "$server" ] || wait "$server" 2>/dev/null || true
+	rm -rf "$work"
+}
+trap cleanup EXIT
+
+# start_server PROGRAM [OPTION..]: serves $source at $mnt, in the background.
+start_server() {
+	"$@" -f "$source" "$mnt" >>"$log" 2>&1 &
+	server=$!
+	for _ in $(seq 100); do
+		is_mounted && return
+		kill -0 "$server" 2>/dev/null || break
+		sleep 0.1
+	done
+	fail "the server did not mount: $*"
+}
+
+# Unmounts, and asserts that the server ends by itself and in good order.
+stop_server() {
+	umount "$mnt" || fail "umount: the mount is busy"
+	wait "$server" || fail "the server ended with status $?"
+	server=
+}
+
+# Prints the server's statistics, as of now.
+stats() {
+	before=$(grep -c ' check=' "$log" || true)
+	kill -USR1 "$server"
+	for _ in $(seq 100); do
+		if [ "$(grep -c ' check=' "$log" || true)" -gt "$before" ]; then
+			grep ' check=' "$log" | tail -n 1
+			return
+		fi
+		sleep 0.05
+	done
+	fail "no statistics on SIGUSR1"
+}
+
+# stat_of NAME LINE: one figure of a line of statistics.
+stat_of() {
+	printf '%s\n' "$2" | sed -n "s/.* $1=\([^ ]*\).*/\1/p"
+}
+
+# Makes the kernel forget all it can; waits until the server has been told.
+forget_all() {
+	for _ in $(seq 100); do
+		echo 2 >/proc/sys/vm/drop_caches
+		line=$(stats)
+		[ "$(stat_of inodes "$line")" != 1 ] || break
+		sleep 0.1
+	done
+}
+
+# Asserts what must hold when the kernel has forgotten everything.
+assert_balanced() {
+	line=$(stats)
+	printf '%s\n' "$line"
+	[ "$(stat_of inodes "$line")" = 1 ] || fail "inodes are left"
+	[ "$(stat_of files "$line")" = 0 ] || fail "open files are left"
+	[ "$(stat_of clamped "$line")" = 0 ] || fail "a FORGET was clamped: counts differ"
+	[ "$(stat_of unknown "$line")" = 0 ] || fail "a FORGET named an unknown inode"
+	[ "$(stat_of refused "$line")" = 0 ] || fail "an entry was refused"
+	case $line in *" check=clean") ;; *) fail "the table is not clean" ;; esac
+	fds=$(ls "/proc/$server/fd" | wc -l)
+	[ "$fds" -lt 20 ] || fail "the server still has $fds file descriptors"
+}

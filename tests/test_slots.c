@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Slots alone: ids, references, growth under readers, the end of a sequence. */
+#include "support/fixture.h"
+
+#include "memory.h"
+#include "slots.h"
+
+static void *allocate(size_t size, void *user)
+{
+	int *fail = user;
+
+	return fail && *fail ? NULL : calloc(1, size);
+}
+
+static void release(void *ptr, void *user)
+{
+	(void)user;
+	free(ptr);
+}
+
+struct env {
+	struct slots slots;
+	struct slots_pool pool;
+	struct finode_allocator allocator;
+	int fail;
+};
+
+static void setup(struct env *e)
+{
+	memset(e, 0, sizeof(*e));
+	e->allocator = (struct finode_allocator){allocate, release, &e->fail};
+	assert_int_equal(finode__slots_init(&e->slots, &e->allocator), 0);
+}
+
+static uint64_t add(struct env *e, void *object)
+{
+	uint64_t id = 0;
+
+	assert_int_equal(finode__slots_alloc(&e->slots, &e->pool, object, &id), 0);
+	slots_publish(slots_find(&e->slots, id));
+	return id;
+}
+
+static void drop(struct env *e, uint64_t id)
+{
+	struct slot *slot = slots_find(&e->slots, id);
+
+	assert_int_equal(slots_put(slot, id), SLOTS_PUT_LAST);
+	assert_true(slots_put_last(slot));
+	finode__slots_free(&e->slots, &e->pool, id);
+}
+
+static void test_the_first_id_is_1_and_0_is_never_given(void **state)
+{
+	struct env e;
+	int object;
+
+	(void)state;
+	setup(&e);
+	assert_int_equal(add(&e, &object), 1);
+	assert_null(slots_get(&e.slots, 0));
+	drop(&e, 1);
+	finode__slots_finish(&e.slots);
+}
+
+static void test_a_an_id_is_refused_before_publish_and_after_free(void **state)
+{
+	struct env e;
+	uint64_t id;
+	int object;
+
+	(void)state;
+	setup(&e);
+	assert_int_equal(finode__slots_alloc(&e.slots, &e.pool, &object, &id), 0);
+	assert_null(slots_get(&e.slots, id));
+	slots_publish(slots_find(&e.slots, id));
+	assert_ptr_equal(slots_get(&e.slots, id), &object);
+	assert_int_equal(slots_put(slots_find(&e.slots, id), id), SLOTS_PUT_DONE);
+	drop(&e, id);
+	assert_null(slots_get(&e.slots, id));
+	finode__slots_finish(&e.slots);
+}
+
+static void test_a_a_slot_used_again_has_another_id(void **state)
+{
+	struct env e;
+	int object;
+	uint64_t first, second;
+
+	(void)state;
+	setup(&e);
+	first = add(&e, &object);
+	drop(&e, first);
+	second = add(&e, &object);
+	assert_int_equal((uint32_t)first, (uint32_t)second);
+	assert_int_not_equal(first, second);
+	assert_null(slots_get(&e.slots, first));
+	assert_int_equal(slots_put(slots_find(&e.slots, first), first), SLOTS_PUT_NOT_HELD);
+	assert_false(slots_hold(slots_find(&e.slots, first), first));
+	drop(&e, second);
+	finode__slots_finish(&e.slots);
+}
+
+static void test_a_a_slot_whose_sequence_ended_is_not_used_again(void **state)
+{
+	struct env e;
+	int object;
+	uint64_t id = 0;
+	struct slot *slot;
+
+	(void)state;
+	setup(&e);
+	id = add(&e, &object);
+	drop(&e, id);
+	slot = slots_find(&e.slots, id);
+	atomic_store(&slot->word, (uint64_t)UINT32_MAX << 32);
+	id = add(&e, &object);
+	assert_int_equal(id >> 32, UINT32_MAX);
+	drop(&e, id);
+	assert_int_equal(e.pool.worn, 1);
+	assert_null(slots_get(&e.slots, id));
+	assert_int_not_equal((uint32_t)add(&e, &object), (uint32_t)id);
+	finode__slots_finish(&e.slots);
+}
+
+static void test_a_numbers_beyond_every_segment_are_refused(void **state)
+{
+	struct env e;
+
+	(void)state;
+	setup(&e);
+	assert_null(slots_find(&e.slots, UINT32_MAX));
+	assert_null(slots_find(&e.slots, UINT32_MAX - 255));
+	assert_null(slots_get(&e.slots, UINT64_MAX));
+	assert_null(slots_get(&e.slots, 77)); /* no segment yet */
+	finode__slots_finish(&e.slots);
+}
+
+static void test_references_stop_at_their_limit(void **state)
+{
+	struct env e;
+	int object;
+	uint64_t id;
+	struct slot *slot;
+
+	(void)state;
+	setup(&e);
+	id = add(&e, &object);
+	slot = slots_find(&e.slots, id);
+	atomic_store(&slot->word, SLOT_REFS_MAX);
+	assert_null(slots_get(&e.slots, id));
+	assert_false(slots_hold(slot, id));
+	atomic_store(&slot->word, 1);
+	drop(&e, id);
+	finode__slots_finish(&e.slots);
+}
+
+static void test_ids_stay_right_over_many_segments(void **state)
+{
+	enum { COUNT = 5000 };
+	static int objects[COUNT];
+	static uint64_t ids[COUNT];
+	struct env e;
+
+	(void)state;
+	setup(&e);
+	for (int i = 0; i < COUNT; i++)
+		ids[i] = add(&e, &objects[i]);
+	for (int i = 0; i < COUNT; i++) {
+		assert_ptr_equal(slots_get(&e.slots, ids[i]), &objects[i]);
+		assert_int_equal(slots_put(slots_find(&e.slots, ids[i]), ids[i]),
+				 SLOTS_PUT_DONE);
+	}
+	for (int i = 0; i < COUNT; i++)
+		drop(&e, ids[i]);
+	finode__slots_finish(&e.slots);
+	assert_int_equal(e.slots.bytes, 0);
+}
+
+static void test_k_no_memory_for_a_segment_is_enomem(void **state)
+{
+	struct env e;
+	uint64_t id;
+	int object;
+
+	(void)state;
+	setup(&e);
+	e.fail = 1;
+	assert_int_equal(finode__slots_alloc(&e.slots, &e.pool, &object, &id), -ENOMEM);
+	e.fail = 0;
+	assert_int_equal(finode__slots_alloc(&e.slots, &e.pool, &object, &id), 0);
+	finode__slots_finish(&e.slots);
+}
+
+static void test_a_full_array_is_enomem(void **state)
+{
+	struct env e;
+	uint64_t id;
+	int object;
+
+	(void)state;
+	setup(&e);
+	atomic_store(&e.slots.end, (1ull << 32) - 256);
+	assert_int_equal(finode__slots_alloc(&e.slots, &e.pool, &object, &id), -ENOMEM);
+	finode__slots_finish(&e.slots);
+}
+
+static void test_the_walk_sees_what_has_references(void **state)
+{
+	struct env e;
+	int objects[3];
+	uint64_t ids[3], cursor = 0;
+
+	(void)state;
+	setup(&e);
+	for (int i = 0; i < 3; i++)
+		ids[i] = add(&e, &objects[i]);
+	drop(&e, ids[1]);
+	assert_ptr_equal(finode__slots_next(&e.slots, &cursor), &objects[0]);
+	assert_ptr_equal(finode__slots_next(&e.slots, &cursor), &objects[2]);
+	assert_null(finode__slots_next(&e.slots, &cursor));
+	assert_int_equal(slot_refs(slots_find(&e.slots, ids[0])), 2);
+	finode__slots_finish(&e.slots);
+}
+
+/* Readers of one id while the array grows by thousands of others. */
+struct growth {
+	struct env e;
+	int object;
+	uint64_t id;
+	_Atomic bool done;
+	_Atomic unsigned int wrong;
+};
+
+static void grow_or_read(void *arg, unsigned int number)
+{
+	struct growth *g = arg;
+
+	if (number == 0) {
+		for (int i = 0; i < 100000; i++) {
+			uint64_t id;
+
+			if (finode__slots_alloc(&g->e.slots, &g->e.pool, &g->object, &id) !=
+			    0)
+				g->wrong++;
+		}
+		g->done = true;
+		return;
+	}
+	while (!g->done) {
+		if (slots_get(&g->e.slots, g->id) != &g->object)
+			g->wrong++;
+		else if (slots_put(slots_find(&g->e.slots, g->id), g->id) != SLOTS_PUT_DONE)
+			g->wrong++;
+	}
+}
+
+static void test_a_readers_are_right_while_the_array_grows(void **state)
+{
+	static struct growth g;
+
+	(void)state;
+	setup(&g.e);
+	g.id = add(&g.e, &g.object);
+	run_threads(4, grow_or_read, &g);
+	assert_int_equal(g.wrong, 0);
+	assert_int_equal(slot_refs(slots_find(&g.e.slots, g.id)), 1);
+	finode__slots_finish(&g.e.slots);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_first_id_is_1_and_0_is_never_given),
+		cmocka_unit_test(test_a_an_id_is_refused_before_publish_and_after_free),
+		cmocka_unit_test(test_a_a_slot_used_again_has_another_id),
+		cmocka_unit_test(test_a_a_slot_whose_sequence_ended_is_not_used_again),
+		cmocka_unit_test(test_a_numbers_beyond_every_segment_are_refused),
+		cmocka_unit_test(test_references_stop_at_their_limit),
+		cmocka_unit_test(test_ids_stay_right_over_many_segments),
+		cmocka_unit_test(test_k_no_memory_for_a_segment_is_enomem),
+		cmocka_unit_test(test_a_full_array_is_enomem),
+		cmocka_unit_test(test_the_walk_sees_what_has_references),
+		cmocka_unit_test(test_a_readers_are_right_while_the_array_grows),
+	};
+
+	return cmocka_run_group_tests_name("slots", tests, NULL, NULL);
+}
