@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -20,6 +21,7 @@ struct serve {
 	struct fuse_cmdline_opts opts;
 	struct finode_table *table;
 	struct fuse_session *session;
+	_Atomic bool ended; /* tells report() to end */
 };
 
 static void log_stats(const char *name, struct finode_table *table)
@@ -53,7 +55,7 @@ static void *report(void *arg)
 	int signo;
 
 	report_signals(&set);
-	while (sigwait(&set, &signo) == 0)
+	while (sigwait(&set, &signo) == 0 && !serve->ended)
 		log_stats(serve->name, serve->table);
 	return NULL;
 }
@@ -82,7 +84,8 @@ static int loop(struct serve *serve)
 		err = serve->opts.singlethread
 			      ? fuse_session_loop(serve->session)
 			      : fuse_session_loop_mt(serve->session, config);
-		pthread_cancel(reporter);
+		serve->ended = true;
+		pthread_kill(reporter, SIGUSR1);
 		pthread_join(reporter, NULL);
 	}
 	fuse_loop_cfg_destroy(config);

@@ -16,7 +16,7 @@ void finode__log_default(enum finode_log_level level, const char *message, void 
 		fprintf(stderr, "finode: %s\n", message);
 }
 
-static void log_va(struct finode_table *table, enum finode_log_level level,
+__attribute__((format(printf, 3, 0))) static void log_va(struct finode_table *table, enum finode_log_level level,
 		   const char *format, va_list args)
 {
 	char line[LINE_MAX_BYTES];

@@ -12,7 +12,7 @@ skip() {
 
 fail() {
 	echo "FAILED: $*" >&2
-	[ ! -s "${log:-}" ] || tail -n 20 "$log" >&2
+	[ ! -s "${log:-}" ] || tail -n ${FINODE_LOG_LINES:-20} "$log" >&2
 	exit 1
 }
 
@@ -37,7 +37,7 @@ cleanup() {
 	[ -z "$server" ] || kill "$server" 2>/dev/null || true
 	while is_mounted; do umount -l "$mnt"; done
 	[ -z "$server" ] || wait "$server" 2>/dev/null || true
-	rm -rf "$work"
+	rm -rf "$work" # never $source: it may be somebody's
 }
 trap cleanup EXIT
 

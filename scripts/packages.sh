@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# The Debian packages that the project's commands need. Sourced; then: need PACKAGE..
+
+build_packages="gcc g++ cmake ninja-build pkg-config libc6-dev linux-libc-dev
+	libfuse3-dev fuse3 libsodium-dev uthash-dev"
+test_packages="libcmocka-dev clang clang-tidy clang-format libclang-rt-14-dev util-linux
+	binutils python3-minimal"
+
+# Installs what is missing of the packages named; says what to do where it cannot.
+need() {
+	missing=
+	for package in "$@"; do
+		dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
+			missing="$missing $package"
+	done
+	[ -n "$missing" ] || return 0
+	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+		echo "$0: these packages are missing:$missing" >&2
+		echo "$0: install them, or run this as root on Debian 12 or newer" >&2
+		exit 1
+	fi
+	echo "installing:$missing"
+	# shellcheck disable=SC2086 # a list of packages
+	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
+		--no-install-recommends $missing; } >/tmp/finode-packages.log 2>&1 || {
+		tail -n 20 /tmp/finode-packages.log >&2
+		exit 1
+	}
+}
