@@ -94,7 +94,7 @@ int main(int argc, char *argv[])
 	uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 0) : 1000000;
 	struct finode_config config = FINODE_CONFIG_INIT;
 	const struct key root = {1, 42};
-	struct finode_table *table;
+	struct finode_table *table = NULL;
 	struct finode_stats stats;
 	uint64_t *ids = malloc(count * sizeof(*ids)), longest, start;
 	size_t empty, full;
