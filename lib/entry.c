@@ -12,6 +12,7 @@
 #include <linux/fuse.h>
 #include <string.h>
 
+#include "entry.h"
 #include "inode.h"
 #include "log.h"
 
@@ -25,9 +26,9 @@ int finode_reply_err(fuse_req_t req, int err)
 	return fuse_reply_err(req, -err);
 }
 
-/* What is wrong with an entry, in words; NULL if nothing is (protocol notes, rule 9). */
-static const char *entry_fault(const struct finode *dir, const char *name,
-			       const struct finode *inode, const struct finode_entry *entry)
+const char *finode__entry_fault(const struct finode *dir, const char *name,
+				const struct finode *inode,
+				const struct finode_entry *entry)
 {
 	mode_t type = entry->attr.st_mode & S_IFMT;
 
@@ -44,8 +45,7 @@ static const char *entry_fault(const struct finode *dir, const char *name,
 	return NULL;
 }
 
-static int entry_refuse(fuse_req_t req, struct finode *inode, const char *name,
-			const char *fault)
+void finode__entry_note_refusal(struct finode *inode, const char *name, const char *fault)
 {
 	struct finode_table *table = inode_table(inode);
 
@@ -53,6 +53,12 @@ static int entry_refuse(fuse_req_t req, struct finode *inode, const char *name,
 			  "entry '%.100s', nodeid %#llx, refused: %s "
 			  "(further ones are only counted)",
 			  name, (unsigned long long)inode->nodeid, fault);
+}
+
+static int entry_refuse(fuse_req_t req, struct finode *inode, const char *name,
+			const char *fault)
+{
+	finode__entry_note_refusal(inode, name, fault);
 	finode_reply_err(req, -EIO);
 	return -EIO;
 }
@@ -89,8 +95,8 @@ static void fill_attr(struct fuse_attr *out, const struct stat *st)
 	out->blksize = (uint32_t)st->st_blksize;
 }
 
-static void fill_entry(struct fuse_entry_out *out, const struct finode *inode,
-		       const struct finode_entry *entry)
+void finode__entry_fill(struct fuse_entry_out *out, const struct finode *inode,
+			const struct finode_entry *entry)
 {
 	memset(out, 0, sizeof(*out));
 	out->nodeid = inode->nodeid;
@@ -140,12 +146,12 @@ static int reply_counted(fuse_req_t req, struct finode *inode, const void *buf, 
 int finode_reply_entry(fuse_req_t req, struct finode *dir, const char *name,
 		       struct finode *inode, const struct finode_entry *entry)
 {
-	const char *fault = entry_fault(dir, name, inode, entry);
+	const char *fault = finode__entry_fault(dir, name, inode, entry);
 	struct fuse_entry_out out;
 
 	if (fault)
 		return entry_refuse(req, inode, name, fault);
-	fill_entry(&out, inode, entry);
+	finode__entry_fill(&out, inode, entry);
 	return reply_counted(req, inode, &out, sizeof(out));
 }
 
@@ -162,13 +168,13 @@ int finode_reply_create(fuse_req_t req, struct finode *dir, const char *name,
 	int err;
 
 	regular.created = S_IFREG;
-	fault = entry_fault(dir, name, inode, &regular);
+	fault = finode__entry_fault(dir, name, inode, &regular);
 	if (file)
 		fi->fh = file->fh;
 	if (fault) {
 		err = entry_refuse(req, inode, name, fault);
 	} else {
-		fill_entry(&out.entry, inode, entry);
+		finode__entry_fill(&out.entry, inode, entry);
 		fill_open(&out.open, fi);
 		err = reply_counted(req, inode, &out, sizeof(out));
 	}

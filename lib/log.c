@@ -16,8 +16,9 @@ void finode__log_default(enum finode_log_level level, const char *message, void 
 		fprintf(stderr, "finode: %s\n", message);
 }
 
-__attribute__((format(printf, 3, 0))) static void log_va(struct finode_table *table, enum finode_log_level level,
-		   const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void log_va(struct finode_table *table,
+							 enum finode_log_level level,
+							 const char *format, va_list args)
 {
 	char line[LINE_MAX_BYTES];
 

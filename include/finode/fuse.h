@@ -90,6 +90,64 @@ FINODE_API int finode_reply_open(fuse_req_t req, struct finode_file *file,
  */
 FINODE_API int finode_reply_err(fuse_req_t req, int err);
 
+/**
+ * The reply to READDIR or READDIRPLUS while it is filled. On the stack of the handler, from
+ * finode_dirbuf_init() to finode_dirbuf_reply() or finode_dirbuf_drop(); the fields are the
+ * library's.
+ */
+struct finode_dirbuf {
+	struct finode *dir;
+	char *bytes;
+	size_t size;
+	size_t used;
+	int plus;
+};
+
+/**
+ * Begins a reply.
+ * @param dir   borrowed until the reply
+ * @param size  what the request allows; more than 1 MiB is taken as 1 MiB
+ * @param plus  true for READDIRPLUS: entries are lookups, and counted
+ * @return 0, or -ENOMEM
+ * @since 0.1
+ */
+FINODE_API FINODE_NODISCARD int finode_dirbuf_init(struct finode_dirbuf *buf,
+						   struct finode *dir, size_t size,
+						   int plus);
+
+/**
+ * Adds an entry if it still fits. In a READDIRPLUS reply an entry with an inode counts one
+ * lookup, taken back if the reply fails; "." and ".." never count, nor does an entry
+ * without an inode, which tells the kernel a name and no more. A bogus entry, see
+ * finode_reply_entry(), is placed without its inode: the name is listed, and looked up. A
+ * name that finode_name_check() does not take is left out. Both are in `entries_refused`.
+ *
+ * @param off    where the directory goes on after this entry: the offset of the next call
+ * @param inode  borrowed; NULL in a plain READDIR, or where nothing is known of the inode
+ * @param entry  its st_ino and type are what readdir reports, so st_ino must be getattr's
+ * @return 0; 1 if it did not fit: nothing was counted, reply now
+ * @since 0.1
+ */
+FINODE_API FINODE_NODISCARD int finode_dirbuf_add(struct finode_dirbuf *buf,
+						  const char *name, off_t off,
+						  struct finode *inode,
+						  const struct finode_entry *entry);
+
+/**
+ * Answers the request with what was added; nothing added means the end of the directory.
+ * If the reply does not reach the kernel, every count is taken back. Ends the buffer.
+ * @return 0, or a negative errno
+ * @since 0.1
+ */
+FINODE_API int finode_dirbuf_reply(struct finode_dirbuf *buf, fuse_req_t req);
+
+/**
+ * Ends the buffer without a reply, taking every count back; finode_reply_err() is the
+ * caller's. Does nothing to a buffer that was never begun (zeroed) or has ended.
+ * @since 0.1
+ */
+FINODE_API void finode_dirbuf_drop(struct finode_dirbuf *buf);
+
 /** FORGET and its end: finode_forget() and fuse_reply_none(). @since 0.1 */
 FINODE_API void finode_reply_forget(fuse_req_t req, struct finode_table *table,
 				    uint64_t nodeid, uint64_t nlookup);

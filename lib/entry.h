@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What an entry is, for everything in the glue that writes one. */
+#ifndef FINODE_LIB_ENTRY_H
+#define FINODE_LIB_ENTRY_H
+
+#include "finode/fuse.h"
+
+struct fuse_entry_out;
+
+/* What is wrong with an entry, in words; NULL if nothing is (protocol notes, rule 9). */
+const char *finode__entry_fault(const struct finode *dir, const char *name,
+				const struct finode *inode,
+				const struct finode_entry *entry);
+
+/* Counts, and the first time logs, that an entry was refused. */
+void finode__entry_note_refusal(struct finode *inode, const char *name, const char *fault);
+
+void finode__entry_fill(struct fuse_entry_out *out, const struct finode *inode,
+			const struct finode_entry *entry);
+
+#endif

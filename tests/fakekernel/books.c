@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "inode.h" /* first: it configures uthash */
+
+#include "books.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+void books_init(struct books *books)
+{
+	*books = (struct books){0};
+	pthread_mutex_init(&books->mutex, NULL);
+}
+
+void books_clear(struct books *books)
+{
+	struct book *book, *next;
+
+	pthread_mutex_lock(&books->mutex);
+	HASH_ITER(hh, books->head, book, next)
+	{
+		HASH_DEL(books->head, book);
+		free(book);
+	}
+	pthread_mutex_unlock(&books->mutex);
+}
+
+void books_finish(struct books *books)
+{
+	books_clear(books);
+	pthread_mutex_destroy(&books->mutex);
+}
+
+static void complain_locked(struct books *books, const char *format, va_list args)
+{
+	if (books->complaint[0] == '\0')
+		vsnprintf(books->complaint, sizeof(books->complaint), format, args);
+}
+
+void books_complain(struct books *books, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	pthread_mutex_lock(&books->mutex);
+	complain_locked(books, format, args);
+	pthread_mutex_unlock(&books->mutex);
+	va_end(args);
+}
+
+static struct book *book_of_locked(struct books *books, uint64_t nodeid)
+{
+	struct book *book;
+
+	HASH_FIND(hh, books->head, &nodeid, sizeof(nodeid), book);
+	return book;
+}
+
+void books_count(struct books *books, uint64_t nodeid, uint64_t generation, mode_t mode)
+{
+	const char *wrong = NULL;
+	struct book *book;
+
+	if (nodeid <= FINODE_ROOT_ID) {
+		books_complain(books, "an entry with nodeid %lu", (unsigned long)nodeid);
+		return;
+	}
+	pthread_mutex_lock(&books->mutex);
+	book = book_of_locked(books, nodeid);
+	if (!book) {
+		book = calloc(1, sizeof(*book));
+		book->nodeid = nodeid;
+		book->generation = generation;
+		book->type = mode & S_IFMT;
+		HASH_ADD(hh, books->head, nodeid, sizeof(nodeid), book);
+	}
+	if (book->generation != generation)
+		wrong = "generation";
+	if (book->type != (mode & S_IFMT))
+		wrong = "type";
+	book->count++;
+	pthread_mutex_unlock(&books->mutex);
+	if (wrong)
+		books_complain(books, "nodeid %#lx changed its %s", (unsigned long)nodeid,
+			       wrong);
+}
+
+uint64_t books_take(struct books *books, uint64_t nodeid, uint64_t n)
+{
+	struct book *book;
+
+	pthread_mutex_lock(&books->mutex);
+	book = book_of_locked(books, nodeid);
+	if (!book)
+		n = 0;
+	else if (n > book->count)
+		n = book->count;
+	if (book)
+		book->count -= n;
+	/* The entry stays: a nodeid that comes again must be what it was. */
+	pthread_mutex_unlock(&books->mutex);
+	return n;
+}
+
+uint64_t books_of(struct books *books, uint64_t nodeid)
+{
+	struct book *book;
+	uint64_t count;
+
+	pthread_mutex_lock(&books->mutex);
+	book = book_of_locked(books, nodeid);
+	count = book ? book->count : 0;
+	pthread_mutex_unlock(&books->mutex);
+	return count;
+}
+
+uint64_t books_any(struct books *books)
+{
+	struct book *book, *next;
+	uint64_t nodeid = 0;
+
+	pthread_mutex_lock(&books->mutex);
+	HASH_ITER(hh, books->head, book, next)
+	{
+		if (book->count > 0 && nodeid == 0)
+			nodeid = book->nodeid;
+		else if (book->count == 0) {
+			HASH_DEL(books->head, book);
+			free(book);
+		}
+	}
+	pthread_mutex_unlock(&books->mutex);
+	return nodeid;
+}
+
+static int compare_one(struct finode_table *table, const struct book *book, char *why,
+		       size_t size)
+{
+	FINODE_AUTOPUT struct finode *inode = finode_get(table, book->nodeid);
+	uint64_t nlookup = inode ? atomic_load(inode_nlookup(inode)) : 0;
+
+	if (nlookup == book->count && (inode || book->count == 0))
+		return 0;
+	snprintf(why, size, "nodeid %#lx: the kernel counts %lu, the server %lu%s",
+		 (unsigned long)book->nodeid, (unsigned long)book->count,
+		 (unsigned long)nlookup, inode ? "" : " (unknown)");
+	return -1;
+}
+
+int books_compare(struct books *books, struct finode_table *table, char *why, size_t size)
+{
+	struct book *book, *next;
+	struct finode_stats stats;
+	uint64_t known = 1; /* the root */
+	int err = 0;
+
+	pthread_mutex_lock(&books->mutex);
+	HASH_ITER(hh, books->head, book, next)
+	{
+		known += book->count > 0;
+		if (!err)
+			err = compare_one(table, book, why, size);
+	}
+	pthread_mutex_unlock(&books->mutex);
+	finode_table_stats(table, &stats, sizeof(stats));
+	if (!err && stats.inodes != known) {
+		snprintf(why, size, "the kernel knows %lu inodes, the server %lu",
+			 (unsigned long)known, (unsigned long)stats.inodes);
+		err = -1;
+	}
+	return err;
+}

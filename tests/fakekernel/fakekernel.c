@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See fakekernel.h. This file owns the connection: messages out, replies in. */
+#include "fakekernel.h"
+
+#include <errno.h>
+#include <linux/fuse.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "connection.h"
+
+#define MESSAGE_MAX (1u << 17)
+#define WORKERS_MAX 8
+
+/* libfuse hands its own userdata to custom io, so the fake kernel is found by its fd. */
+static struct fakekernel *by_fd[1024];
+
+struct fakekernel {
+	struct fk_options options;
+	struct fuse_session *session;
+	int kernel_fd, server_fd;
+	pthread_t workers[WORKERS_MAX], reader;
+	pthread_mutex_t mutex; /* of the requests that wait, and of the socket's senders */
+	pthread_cond_t replied;
+	struct waiting *waiting;
+	_Atomic uint64_t unique, messages, forgets;
+	uint64_t forgets_before; /* the table's, when the fake kernel started */
+	struct books books;
+};
+
+/* A request whose reply has not come. On the stack of its sender. */
+struct waiting {
+	uint64_t unique;
+	bool refuse, done, refused;
+	int error;
+	void *out;
+	size_t out_size;
+	ssize_t got;
+	struct waiting *next;
+};
+
+static ssize_t io_read(int fd, void *buf, size_t size, void *userdata)
+{
+	ssize_t got = recv(fd, buf, size, 0);
+
+	(void)userdata;
+	if (got != 0)
+		return got;
+	errno = ENODEV; /* as when the filesystem was unmounted */
+	return -1;
+}
+
+/* Finds the request that a reply is for and ends its wait; true if it is to be refused. */
+static bool refuse(struct fakekernel *fk, uint64_t unique)
+{
+	bool refused = false;
+
+	pthread_mutex_lock(&fk->mutex);
+	for (struct waiting *w = fk->waiting; w; w = w->next) {
+		if (w->unique == unique && w->refuse && !w->done) {
+			refused = w->done = w->refused = true;
+			pthread_cond_broadcast(&fk->replied);
+		}
+	}
+	pthread_mutex_unlock(&fk->mutex);
+	return refused;
+}
+
+static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
+{
+	const struct fuse_out_header *header = iov[0].iov_base;
+	const struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)count};
+
+	(void)userdata;
+	if (header->unique != 0 && refuse(by_fd[fd], header->unique)) {
+		errno = ENOENT;
+		return -1;
+	}
+	return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+static void *worker_main(void *arg)
+{
+	struct fakekernel *fk = arg;
+	struct fuse_buf buf = {0};
+
+	for (;;) {
+		int got = fuse_session_receive_buf(fk->session, &buf);
+
+		if (got == -EINTR)
+			continue;
+		if (got <= 0)
+			break;
+		fuse_session_process_buf(fk->session, &buf);
+	}
+	free(buf.mem);
+	return NULL;
+}
+
+static void deliver(struct fakekernel *fk, const char *reply, size_t size)
+{
+	const struct fuse_out_header *header = (const void *)reply;
+	struct waiting *w;
+
+	pthread_mutex_lock(&fk->mutex);
+	for (w = fk->waiting; w && w->unique != header->unique; w = w->next)
+		;
+	if (!w || header->len != size) {
+		pthread_mutex_unlock(&fk->mutex);
+		books_complain(&fk->books, "a reply of %zu bytes that nobody waits for",
+			       size);
+		return;
+	}
+	w->error = header->error;
+	w->got = (ssize_t)(size - sizeof(*header));
+	if (w->out && (size_t)w->got <= w->out_size)
+		memcpy(w->out, header + 1, (size_t)w->got);
+	w->done = true;
+	pthread_cond_broadcast(&fk->replied);
+	pthread_mutex_unlock(&fk->mutex);
+}
+
+static void *reader_main(void *arg)
+{
+	struct fakekernel *fk = arg;
+	char *reply = malloc(MESSAGE_MAX);
+	ssize_t got;
+
+	while (reply && (got = recv(fk->kernel_fd, reply, MESSAGE_MAX, 0)) > 0)
+		if ((size_t)got >= sizeof(struct fuse_out_header))
+			deliver(fk, reply, (size_t)got);
+	free(reply);
+	return NULL;
+}
+
+static ssize_t send_message(struct fakekernel *fk, uint32_t opcode, uint64_t nodeid,
+			    uint64_t unique, const void *in, size_t in_size)
+{
+	struct fuse_in_header header = {
+		.len = (uint32_t)(sizeof(header) + in_size),
+		.opcode = opcode,
+		.unique = unique,
+		.nodeid = nodeid,
+		.pid = (uint32_t)getpid(),
+	};
+	struct iovec iov[2] = {{&header, sizeof(header)}, {(void *)in, in_size}};
+	const struct msghdr message = {.msg_iov = iov, .msg_iovlen = 2};
+
+	fk->messages++;
+	return sendmsg(fk->kernel_fd, &message, MSG_NOSIGNAL);
+}
+
+static void wait_locked(struct fakekernel *fk, struct waiting *w)
+{
+	struct waiting **link = &fk->waiting;
+
+	while (!w->done)
+		pthread_cond_wait(&fk->replied, &fk->mutex);
+	while (*link != w)
+		link = &(*link)->next;
+	*link = w->next;
+}
+
+ssize_t fk_raw(struct fk_client *c, uint32_t opcode, uint64_t nodeid, const void *in,
+	       size_t in_size, void *out, size_t out_size)
+{
+	struct fakekernel *fk = c->fk;
+	struct waiting w = {.unique = fk->unique += 2, .out = out, .out_size = out_size};
+
+	w.refuse = connection_draw(c) % 100 < c->refuse_percent;
+	pthread_mutex_lock(&fk->mutex);
+	w.next = fk->waiting;
+	fk->waiting = &w;
+	pthread_mutex_unlock(&fk->mutex);
+	if (send_message(fk, opcode, nodeid, w.unique, in, in_size) < 0)
+		w.done = true, w.error = -errno;
+	pthread_mutex_lock(&fk->mutex);
+	wait_locked(fk, &w);
+	pthread_mutex_unlock(&fk->mutex);
+	c->refused = w.refused;
+	if (w.refused)
+		return -ECONNABORTED;
+	return w.error ? w.error : w.got;
+}
+
+void connection_send_forget(struct fakekernel *fk, uint64_t nodeid, uint64_t n)
+{
+	const struct fuse_forget_in in = {.nlookup = n};
+
+	fk->forgets++;
+	send_message(fk, FUSE_FORGET, nodeid, fk->unique += 2, &in, sizeof(in));
+}
+
+void connection_send_batch(struct fakekernel *fk, const struct fuse_forget_data *forgets,
+			   unsigned int count)
+{
+	struct {
+		struct fuse_batch_forget_in in;
+		struct fuse_forget_one one[FK_HELD_MAX];
+	} batch = {.in.count = count};
+
+	for (unsigned int i = 0; i < count; i++) {
+		batch.one[i].nodeid = forgets[i].ino;
+		batch.one[i].nlookup = forgets[i].nlookup;
+	}
+	fk->forgets += count;
+	send_message(fk, FUSE_BATCH_FORGET, 0, fk->unique += 2, &batch,
+		     sizeof(batch.in) + count * sizeof(batch.one[0]));
+}
+
+struct books *connection_books(struct fakekernel *fk)
+{
+	return &fk->books;
+}
+
+static int send_init(struct fakekernel *fk)
+{
+	struct fk_client c;
+	const struct fuse_init_in in = {
+		.major = FUSE_KERNEL_VERSION,
+		.minor = 38,
+		.max_readahead = 1 << 17,
+		.flags = FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_DO_READDIRPLUS |
+			 FUSE_READDIRPLUS_AUTO | FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES,
+	};
+	char out[256];
+	ssize_t got;
+
+	fk_client_init(&c, fk, 1);
+	got = fk_raw(&c, FUSE_INIT, 0, &in, sizeof(in), out, sizeof(out));
+	return got < 0 ? (int)got : 0;
+}
+
+static int open_session(struct fakekernel *fk)
+{
+	static const struct fuse_custom_io io = {.writev = io_writev, .read = io_read};
+	char *argv[] = {"fakekernel", NULL};
+	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
+	const int room = 1 << 20;
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return -errno;
+	setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	fk->kernel_fd = fds[0];
+	fk->server_fd = fds[1];
+	by_fd[fk->server_fd] = fk;
+	fk->session = fuse_session_new(&args, fk->options.ops, fk->options.ops_size,
+				       fk->options.userdata);
+	fuse_opt_free_args(&args);
+	if (!fk->session)
+		return -ENOMEM;
+	return fuse_session_custom_io(fk->session, &io, fk->server_fd);
+}
+
+static int begin_session(struct fakekernel *fk)
+{
+	int err = open_session(fk);
+
+	if (err)
+		return err;
+	pthread_create(&fk->reader, NULL, reader_main, fk);
+	for (unsigned int i = 0; i < fk->options.workers; i++)
+		pthread_create(&fk->workers[i], NULL, worker_main, fk);
+	return send_init(fk);
+}
+
+static void end_session(struct fakekernel *fk, bool destroy)
+{
+	struct fk_client c;
+
+	fk_client_init(&c, fk, 1);
+	if (destroy)
+		fk_raw(&c, FUSE_DESTROY, 0, NULL, 0, NULL, 0);
+	shutdown(fk->kernel_fd, SHUT_RDWR);
+	for (unsigned int i = 0; i < fk->options.workers; i++)
+		pthread_join(fk->workers[i], NULL);
+	pthread_join(fk->reader, NULL);
+	by_fd[fk->server_fd] = NULL;
+	fuse_session_destroy(fk->session); /* closes the server's end */
+	close(fk->kernel_fd);
+}
+
+struct fakekernel *fk_start(const struct fk_options *options)
+{
+	struct fakekernel *fk = calloc(1, sizeof(*fk));
+	struct finode_stats stats;
+
+	if (!fk)
+		return NULL;
+	fk->options = *options;
+	books_init(&fk->books);
+	pthread_mutex_init(&fk->mutex, NULL);
+	pthread_cond_init(&fk->replied, NULL);
+	finode_table_stats(options->table, &stats, sizeof(stats));
+	fk->forgets_before = stats.forgets;
+	return begin_session(fk) == 0 ? fk : NULL;
+}
+
+int fk_reinit(struct fakekernel *fk)
+{
+	end_session(fk, true);
+	books_clear(&fk->books);
+	return begin_session(fk);
+}
+
+void fk_stop(struct fakekernel *fk, bool destroy)
+{
+	end_session(fk, destroy);
+	books_finish(&fk->books);
+	pthread_cond_destroy(&fk->replied);
+	pthread_mutex_destroy(&fk->mutex);
+	free(fk);
+}
+
+/* FORGETs have no reply: waits until the table has seen as many as were sent. */
+static bool forgets_arrived(struct fakekernel *fk)
+{
+	struct finode_stats stats;
+
+	finode_table_stats(fk->options.table, &stats, sizeof(stats));
+	return stats.forgets - fk->forgets_before >= fk->forgets;
+}
+
+int fk_compare(struct fakekernel *fk, char *why, size_t size)
+{
+	int differs = -1;
+
+	snprintf(why, size, "FORGETs did not arrive");
+	/* Up to ten seconds: the last FORGETs may have arrived, and evict still. */
+	for (int i = 0; i < 10000 && differs; i++) {
+		if (i)
+			usleep(1000);
+		if (forgets_arrived(fk))
+			differs = books_compare(&fk->books, fk->options.table, why, size);
+	}
+	return differs;
+}
+
+const char *fk_complaint(struct fakekernel *fk)
+{
+	return fk->books.complaint[0] ? fk->books.complaint : NULL;
+}
+
+uint64_t fk_messages(const struct fakekernel *fk)
+{
+	return fk->messages;
+}

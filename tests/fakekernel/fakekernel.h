@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A fake kernel: drives a real libfuse low-level session in this process through a
+ * SOCK_SEQPACKET pair, without /dev/fuse and without root, and gives the orders of events
+ * that a real kernel gives once a year.
+ *
+ * It keeps its own books: for each nodeid the count that a kernel would believe, the
+ * generation and the type that it was told. A client (one for each test thread) makes
+ * requests and waits for their replies; it may have a reply refused, as for an aborted
+ * request: the server's write fails with ENOENT, and the books do not count. FORGETs are
+ * taken out of the books at once and sent when the client likes: held back, split, merged
+ * into batches, out of order, by another worker of the session. fk_compare() holds the
+ * books against the table.
+ */
+#ifndef TESTS_FAKEKERNEL_H
+#define TESTS_FAKEKERNEL_H
+
+#include <finode.h>
+#include <finode/fuse.h>
+#include <stdbool.h>
+
+struct fakekernel;
+
+struct fk_options {
+	const struct fuse_lowlevel_ops *ops;
+	size_t ops_size;
+	void *userdata;
+	struct finode_table *table; /* what the books are compared with */
+	unsigned int workers;	    /* threads of the session, 1 to 8 */
+};
+
+/* Starts the session and sends INIT. Returns NULL if it could not. */
+struct fakekernel *fk_start(const struct fk_options *options);
+
+/*
+ * Sends DESTROY, then INIT again to a new libfuse session over the same table (libfuse
+ * answers a second INIT on one session with EIO). The books are empty then.
+ */
+int fk_reinit(struct fakekernel *fk);
+
+/* Cuts the connection, with a DESTROY before if asked for; waits for the workers. */
+void fk_stop(struct fakekernel *fk, bool destroy);
+
+/*
+ * Waits until all that was sent has been processed, then compares: each nodeid's count, and
+ * that the table has no inode that the books do not know. Returns 0, or -1 with the first
+ * difference in `why`. For use without held FORGETs and without lies.
+ */
+int fk_compare(struct fakekernel *fk, char *why, size_t size);
+
+/* What the fake kernel itself found wrong (a nodeid that changed its type, ..); or NULL. */
+const char *fk_complaint(struct fakekernel *fk);
+
+/* How many messages were sent, of all kinds. */
+uint64_t fk_messages(const struct fakekernel *fk);
+
+#define FK_HELD_MAX 256
+
+struct fk_client {
+	struct fakekernel *fk;
+	uint64_t random;	     /* state of the generator */
+	unsigned int refuse_percent; /* how many replies are refused, 0 to 100 */
+	bool refused;		     /* was the last one? */
+	struct fuse_forget_data held[FK_HELD_MAX];
+	unsigned int held_count;
+};
+
+/* What an entry reply said. */
+struct fk_entry {
+	uint64_t nodeid;
+	uint64_t generation;
+	uint64_t ino;
+	uint64_t size;
+	mode_t mode;
+	uint32_t nlink;
+	uint64_t fh;	      /* of CREATE */
+	double entry_timeout; /* seconds */
+};
+
+void fk_client_init(struct fk_client *client, struct fakekernel *fk, uint64_t seed);
+
+/*
+ * Requests. They return 0 or a negative errno; -ECONNABORTED if the reply was refused.
+ * Those that return an entry count it in the books.
+ */
+int fk_lookup(struct fk_client *c, uint64_t parent, const char *name, struct fk_entry *out);
+int fk_mknod(struct fk_client *c, uint64_t parent, const char *name, mode_t mode,
+	     struct fk_entry *out);
+int fk_mkdir(struct fk_client *c, uint64_t parent, const char *name, struct fk_entry *out);
+int fk_symlink(struct fk_client *c, uint64_t parent, const char *name, const char *target,
+	       struct fk_entry *out);
+int fk_link(struct fk_client *c, uint64_t nodeid, uint64_t parent, const char *name,
+	    struct fk_entry *out);
+int fk_create(struct fk_client *c, uint64_t parent, const char *name, struct fk_entry *out);
+int fk_unlink(struct fk_client *c, uint64_t parent, const char *name);
+int fk_rmdir(struct fk_client *c, uint64_t parent, const char *name);
+int fk_rename(struct fk_client *c, uint64_t parent, const char *name, uint64_t newparent,
+	      const char *newname, unsigned int flags);
+int fk_getattr(struct fk_client *c, uint64_t nodeid, struct fk_entry *out);
+int fk_open(struct fk_client *c, uint64_t nodeid, bool directory, uint64_t *fh);
+int fk_release(struct fk_client *c, uint64_t nodeid, bool directory, uint64_t fh);
+
+/* One READDIR(PLUS). Calls fn for each entry, whose nodeid is 0 where there is none. */
+typedef void (*fk_dirent_fn)(void *arg, const char *name, uint64_t off,
+			     const struct fk_entry *entry);
+int fk_readdir(struct fk_client *c, uint64_t nodeid, uint64_t fh, uint64_t off, size_t size,
+	       bool plus, fk_dirent_fn fn, void *arg);
+
+/* Any message at all; the reply, if one is wanted, into `out`. Returns its size or -errno.
+ */
+ssize_t fk_raw(struct fk_client *c, uint32_t opcode, uint64_t nodeid, const void *in,
+	       size_t in_size, void *out, size_t out_size);
+
+/* Takes up to n from the books and sends the FORGET; returns how much it was. */
+uint64_t fk_forget(struct fk_client *c, uint64_t nodeid, uint64_t n);
+/* The same, but holds it back. */
+uint64_t fk_forget_later(struct fk_client *c, uint64_t nodeid, uint64_t n);
+/* Sends what was held back: shuffled, split, single or in batches, as the seed wills. */
+void fk_send_held(struct fk_client *c);
+/* A FORGET that the books know nothing of: a lie. */
+void fk_forget_lie(struct fk_client *c, uint64_t nodeid, uint64_t n);
+/* What the books say of a nodeid. */
+uint64_t fk_count(struct fakekernel *fk, uint64_t nodeid);
+/* FORGETs everything that is in the books, in batches. */
+void fk_forget_everything(struct fk_client *c);
+
+/*
+ * Plays a user of the filesystem: `steps` random operations on a few names in two
+ * directories, with FORGETs held back and sent at random. Ends with nothing held back.
+ */
+void fk_client_play(struct fk_client *c, unsigned long steps);
+
+#endif

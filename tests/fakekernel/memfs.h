@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A server over a tree in memory, for tests: the operations of examples/minimal.c without a
+ * host. It is as nasty a backend as the table may meet: inode numbers are used again at
+ * once, while inodes of the old object still live (only match() tells them apart), and
+ * hardlinks are found through any name by any thread.
+ */
+#ifndef TESTS_MEMFS_H
+#define TESTS_MEMFS_H
+
+#include <finode.h>
+#include <finode/fuse.h>
+#include <stdbool.h>
+
+struct memfs {
+	struct finode_table *table;
+	/* what happened */
+	_Atomic unsigned long inits, evicts, opens, releases;
+	_Atomic long nodes; /* objects of the backend that live */
+	/* what shall happen */
+	_Atomic int init_error;	 /* init() fails with it */
+	_Atomic bool bogus_type; /* LOOKUP answers with attributes of another type */
+	_Atomic bool bogus_size;
+	_Atomic bool bogus_root; /* LOOKUP answers with the root */
+	struct tree *tree;
+};
+
+/* Starts with an empty root directory. `change`, if any, may change the config first. */
+int memfs_start(struct memfs *fs, void (*change)(struct finode_config *config, void *arg),
+		void *arg);
+void memfs_stop(struct memfs *fs);
+
+extern const struct fuse_lowlevel_ops memfs_operations;
+extern const size_t memfs_operations_size;
+
+#endif

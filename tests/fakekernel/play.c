@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A user of the filesystem, driven by a client's generator. See fk_client_play(). */
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "connection.h"
+
+#define NAMES 20
+
+struct player {
+	struct fk_client *c;
+	uint64_t dir; /* a second directory beside the root, or 0 */
+};
+
+static unsigned int draw(struct fk_client *c, unsigned int below)
+{
+	return (unsigned int)(connection_draw(c) % below);
+}
+
+static const char *some_name(struct fk_client *c, char name[16])
+{
+	snprintf(name, 16, "n%u", draw(c, NAMES));
+	return name;
+}
+
+static uint64_t some_dir(struct player *p)
+{
+	return p->dir && draw(p->c, 2) ? p->dir : FUSE_ROOT_ID;
+}
+
+/* A kernel does not lose its RELEASEs: a refused reply would be no error of the server's.
+ */
+static void release(struct fk_client *c, uint64_t nodeid, bool directory, uint64_t fh)
+{
+	unsigned int percent = c->refuse_percent;
+
+	c->refuse_percent = 0;
+	if (fk_release(c, nodeid, directory, fh) != 0)
+		books_complain(connection_books(c->fk), "RELEASE of an open file failed");
+	c->refuse_percent = percent;
+}
+
+static void ignore(void *arg, const char *name, uint64_t off, const struct fk_entry *entry)
+{
+	(void)arg;
+	(void)name;
+	(void)off;
+	(void)entry;
+}
+
+static void list(struct player *p)
+{
+	uint64_t dir = some_dir(p), fh;
+
+	if (fk_open(p->c, dir, true, &fh) != 0)
+		return;
+	fk_readdir(p->c, dir, fh, draw(p->c, 4), 200 + draw(p->c, 4000), draw(p->c, 4) != 0,
+		   ignore, NULL);
+	release(p->c, dir, true, fh);
+}
+
+static void create(struct player *p)
+{
+	struct fk_entry e;
+	char name[16];
+
+	if (fk_create(p->c, some_dir(p), some_name(p->c, name), &e) == 0)
+		release(p->c, e.nodeid, false, e.fh);
+}
+
+/* Gives the player a directory of its own to work in, or takes it away. */
+static void change_dir(struct player *p)
+{
+	struct fk_entry e;
+
+	if (p->dir) {
+		fk_forget_later(p->c, p->dir, 1);
+		p->dir = 0;
+	} else if (fk_mkdir(p->c, FUSE_ROOT_ID, "d", &e) == 0 ||
+		   fk_lookup(p->c, FUSE_ROOT_ID, "d", &e) == 0) {
+		p->dir = e.nodeid;
+	}
+}
+
+static void move(struct player *p)
+{
+	static const unsigned int flags[] = {0, 0, RENAME_NOREPLACE, RENAME_EXCHANGE,
+					     RENAME_WHITEOUT};
+	char name[16], other[16];
+
+	fk_rename(p->c, some_dir(p), some_name(p->c, name), some_dir(p),
+		  some_name(p->c, other), flags[draw(p->c, 5)]);
+}
+
+static void look_up(struct player *p)
+{
+	struct fk_entry e, linked;
+	char name[16];
+
+	if (fk_lookup(p->c, some_dir(p), some_name(p->c, name), &e) != 0)
+		return;
+	if (draw(p->c, 4) == 0)
+		fk_link(p->c, e.nodeid, some_dir(p), some_name(p->c, name), &linked);
+	else
+		fk_forget_later(p->c, e.nodeid, 1 + draw(p->c, 3));
+}
+
+static void step(struct player *p)
+{
+	struct fk_entry e;
+	char name[16];
+
+	switch (draw(p->c, 10)) {
+	case 0:
+		fk_mknod(p->c, some_dir(p), some_name(p->c, name), S_IFREG | 0644, &e);
+		break;
+	case 1:
+		fk_symlink(p->c, some_dir(p), some_name(p->c, name), "target", &e);
+		break;
+	case 2:
+		fk_unlink(p->c, some_dir(p), some_name(p->c, name));
+		break;
+	case 3:
+		move(p);
+		break;
+	case 4:
+		create(p);
+		break;
+	case 5:
+		list(p);
+		break;
+	case 6:
+		change_dir(p);
+		break;
+	default:
+		look_up(p);
+		break;
+	}
+}
+
+void fk_client_play(struct fk_client *c, unsigned long steps)
+{
+	struct player p = {.c = c};
+
+	for (unsigned long i = 0; i < steps; i++) {
+		step(&p);
+		if (draw(c, 50) == 0)
+			fk_send_held(c);
+	}
+	if (p.dir)
+		fk_forget_later(c, p.dir, 1);
+	fk_send_held(c);
+}

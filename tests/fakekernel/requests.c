@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The requests of the fake kernel, and what its books make of their replies. */
+#include <errno.h>
+#include <linux/fuse.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "connection.h"
+
+#define DIR_REPLY_MAX 65536
+
+void fk_client_init(struct fk_client *client, struct fakekernel *fk, uint64_t seed)
+{
+	*client = (struct fk_client){.fk = fk, .random = seed * 0x9e3779b97f4a7c15ull + 1};
+}
+
+static void take_attr(struct fk_entry *out, const struct fuse_attr *attr)
+{
+	out->ino = attr->ino;
+	out->size = attr->size;
+	out->mode = attr->mode;
+	out->nlink = attr->nlink;
+}
+
+static void take_entry(struct fk_entry *out, const struct fuse_entry_out *entry)
+{
+	*out = (struct fk_entry){
+		.nodeid = entry->nodeid,
+		.generation = entry->generation,
+		.entry_timeout = (double)entry->entry_valid + entry->entry_valid_nsec / 1e9,
+	};
+	take_attr(out, &entry->attr);
+}
+
+/* A request whose payload is a struct and up to two strings, and whose reply is an entry.
+ */
+struct named {
+	const void *head;
+	size_t head_size;
+	const char *first, *second;
+};
+
+static size_t pack(char *buf, size_t size, const struct named *in)
+{
+	const char *strings[] = {in->first, in->second};
+	size_t used = in->head_size;
+
+	if (used)
+		memcpy(buf, in->head, used);
+	for (int i = 0; i < 2; i++) {
+		size_t length = strings[i] ? strlen(strings[i]) + 1 : 0;
+
+		if (length && used + length <= size) {
+			memcpy(buf + used, strings[i], length);
+			used += length;
+		}
+	}
+	return used;
+}
+
+static ssize_t call(struct fk_client *c, uint32_t opcode, uint64_t nodeid,
+		    const struct named *in, void *out, size_t out_size)
+{
+	char buf[2048];
+	size_t size = pack(buf, sizeof(buf), in);
+
+	return fk_raw(c, opcode, nodeid, buf, size, out, out_size);
+}
+
+static int call_for_entry(struct fk_client *c, uint32_t opcode, uint64_t nodeid,
+			  const struct named *in, mode_t created, struct fk_entry *out)
+{
+	struct fuse_entry_out entry;
+	ssize_t got = call(c, opcode, nodeid, in, &entry, sizeof(entry));
+
+	*out = (struct fk_entry){0};
+	if (got < 0)
+		return (int)got;
+	if (got != sizeof(entry)) {
+		books_complain(connection_books(c->fk), "an entry of %zd bytes", got);
+		return -EIO;
+	}
+	take_entry(out, &entry);
+	if (opcode == FUSE_LOOKUP && entry.nodeid == 0)
+		return -ENOENT;
+	if (created && (entry.attr.mode & S_IFMT) != created)
+		books_complain(connection_books(c->fk), "created %o instead of %o",
+			       entry.attr.mode, created);
+	books_count(connection_books(c->fk), entry.nodeid, entry.generation,
+		    entry.attr.mode);
+	return 0;
+}
+
+int fk_lookup(struct fk_client *c, uint64_t parent, const char *name, struct fk_entry *out)
+{
+	const struct named in = {.first = name};
+
+	return call_for_entry(c, FUSE_LOOKUP, parent, &in, 0, out);
+}
+
+int fk_mknod(struct fk_client *c, uint64_t parent, const char *name, mode_t mode,
+	     struct fk_entry *out)
+{
+	const struct fuse_mknod_in head = {.mode = mode};
+	const struct named in = {&head, sizeof(head), name, NULL};
+
+	return call_for_entry(c, FUSE_MKNOD, parent, &in, mode & S_IFMT, out);
+}
+
+int fk_mkdir(struct fk_client *c, uint64_t parent, const char *name, struct fk_entry *out)
+{
+	const struct fuse_mkdir_in head = {.mode = 0755};
+	const struct named in = {&head, sizeof(head), name, NULL};
+
+	return call_for_entry(c, FUSE_MKDIR, parent, &in, S_IFDIR, out);
+}
+
+int fk_symlink(struct fk_client *c, uint64_t parent, const char *name, const char *target,
+	       struct fk_entry *out)
+{
+	const struct named in = {.first = name, .second = target};
+
+	return call_for_entry(c, FUSE_SYMLINK, parent, &in, S_IFLNK, out);
+}
+
+int fk_link(struct fk_client *c, uint64_t nodeid, uint64_t parent, const char *name,
+	    struct fk_entry *out)
+{
+	const struct fuse_link_in head = {.oldnodeid = nodeid};
+	const struct named in = {&head, sizeof(head), name, NULL};
+
+	return call_for_entry(c, FUSE_LINK, parent, &in, 0, out);
+}
+
+int fk_create(struct fk_client *c, uint64_t parent, const char *name, struct fk_entry *out)
+{
+	const struct fuse_create_in head = {.mode = S_IFREG | 0644};
+	const struct named in = {&head, sizeof(head), name, NULL};
+	struct {
+		struct fuse_entry_out entry;
+		struct fuse_open_out open;
+	} reply;
+	ssize_t got = call(c, FUSE_CREATE, parent, &in, &reply, sizeof(reply));
+
+	*out = (struct fk_entry){0};
+	if (got < 0)
+		return (int)got;
+	if (got != sizeof(reply)) {
+		books_complain(connection_books(c->fk), "a CREATE of %zd bytes", got);
+		return -EIO;
+	}
+	take_entry(out, &reply.entry);
+	out->fh = reply.open.fh;
+	books_count(connection_books(c->fk), out->nodeid, out->generation, out->mode);
+	return 0;
+}
+
+static int call_for_nothing(struct fk_client *c, uint32_t opcode, uint64_t nodeid,
+			    const struct named *in)
+{
+	ssize_t got = call(c, opcode, nodeid, in, NULL, 0);
+
+	return got < 0 ? (int)got : 0;
+}
+
+int fk_unlink(struct fk_client *c, uint64_t parent, const char *name)
+{
+	return call_for_nothing(c, FUSE_UNLINK, parent, &(struct named){.first = name});
+}
+
+int fk_rmdir(struct fk_client *c, uint64_t parent, const char *name)
+{
+	return call_for_nothing(c, FUSE_RMDIR, parent, &(struct named){.first = name});
+}
+
+int fk_rename(struct fk_client *c, uint64_t parent, const char *name, uint64_t newparent,
+	      const char *newname, unsigned int flags)
+{
+	const struct fuse_rename2_in head = {.newdir = newparent, .flags = flags};
+	const struct named in = {&head, sizeof(head), name, newname};
+
+	return call_for_nothing(c, FUSE_RENAME2, parent, &in);
+}
+
+int fk_getattr(struct fk_client *c, uint64_t nodeid, struct fk_entry *out)
+{
+	const struct fuse_getattr_in in = {0};
+	struct fuse_attr_out reply;
+	ssize_t got =
+		fk_raw(c, FUSE_GETATTR, nodeid, &in, sizeof(in), &reply, sizeof(reply));
+
+	*out = (struct fk_entry){0};
+	if (got < 0)
+		return (int)got;
+	take_attr(out, &reply.attr);
+	return 0;
+}
+
+int fk_open(struct fk_client *c, uint64_t nodeid, bool directory, uint64_t *fh)
+{
+	const struct fuse_open_in in = {0};
+	struct fuse_open_out reply = {0};
+	ssize_t got = fk_raw(c, directory ? FUSE_OPENDIR : FUSE_OPEN, nodeid, &in,
+			     sizeof(in), &reply, sizeof(reply));
+
+	*fh = reply.fh;
+	return got < 0 ? (int)got : 0;
+}
+
+int fk_release(struct fk_client *c, uint64_t nodeid, bool directory, uint64_t fh)
+{
+	const struct fuse_release_in in = {.fh = fh};
+	ssize_t got = fk_raw(c, directory ? FUSE_RELEASEDIR : FUSE_RELEASE, nodeid, &in,
+			     sizeof(in), NULL, 0);
+
+	return got < 0 ? (int)got : 0;
+}
+
+/* One entry of a directory reply, as the kernel would take it. @return its size, 0: broken
+ */
+static size_t take_dirent(struct fk_client *c, const char *at, size_t left, bool plus,
+			  fk_dirent_fn fn, void *arg)
+{
+	const size_t head = plus ? offsetof(struct fuse_direntplus, dirent) : 0;
+	struct fuse_entry_out entry_out = {0};
+	struct fuse_dirent dirent;
+	struct fk_entry entry;
+	char name[256];
+
+	if (left < head + FUSE_NAME_OFFSET)
+		return 0;
+	if (plus)
+		memcpy(&entry_out, at, sizeof(entry_out));
+	memcpy(&dirent, at + head, FUSE_NAME_OFFSET);
+	if (dirent.namelen == 0 || dirent.namelen > 255 ||
+	    head + FUSE_NAME_OFFSET + dirent.namelen > left)
+		return 0;
+	memcpy(name, at + head + FUSE_NAME_OFFSET, dirent.namelen);
+	name[dirent.namelen] = '\0';
+	take_entry(&entry, &entry_out);
+	if (entry.nodeid == 0)
+		entry.ino = dirent.ino;
+	else if (entry.ino != dirent.ino)
+		books_complain(connection_books(c->fk), "%s: d_ino is not st_ino", name);
+	if (entry.nodeid != 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+		books_count(connection_books(c->fk), entry.nodeid, entry.generation,
+			    entry.mode);
+	fn(arg, name, dirent.off, &entry);
+	return FUSE_DIRENT_ALIGN(head + FUSE_NAME_OFFSET + dirent.namelen);
+}
+
+int fk_readdir(struct fk_client *c, uint64_t nodeid, uint64_t fh, uint64_t off, size_t size,
+	       bool plus, fk_dirent_fn fn, void *arg)
+{
+	const struct fuse_read_in in = {.fh = fh, .offset = off, .size = (uint32_t)size};
+	char *reply = malloc(DIR_REPLY_MAX);
+	ssize_t got = fk_raw(c, plus ? FUSE_READDIRPLUS : FUSE_READDIR, nodeid, &in,
+			     sizeof(in), reply, DIR_REPLY_MAX);
+	size_t at = 0;
+
+	if (got > (ssize_t)size)
+		books_complain(connection_books(c->fk), "a reply over its size");
+	while (got > 0 && at < (size_t)got) {
+		size_t taken = take_dirent(c, reply + at, (size_t)got - at, plus, fn, arg);
+
+		if (taken == 0) {
+			books_complain(connection_books(c->fk), "a broken directory reply");
+			break;
+		}
+		at += taken;
+	}
+	free(reply);
+	return got < 0 ? (int)got : 0;
+}
+
+uint64_t fk_count(struct fakekernel *fk, uint64_t nodeid)
+{
+	return books_of(connection_books(fk), nodeid);
+}
+
+uint64_t fk_forget(struct fk_client *c, uint64_t nodeid, uint64_t n)
+{
+	n = books_take(connection_books(c->fk), nodeid, n);
+	if (n)
+		connection_send_forget(c->fk, nodeid, n);
+	return n;
+}
+
+uint64_t fk_forget_later(struct fk_client *c, uint64_t nodeid, uint64_t n)
+{
+	n = books_take(connection_books(c->fk), nodeid, n);
+	if (n && c->held_count == FK_HELD_MAX)
+		fk_send_held(c);
+	if (n)
+		c->held[c->held_count++] = (struct fuse_forget_data){nodeid, n};
+	return n;
+}
+
+void fk_forget_lie(struct fk_client *c, uint64_t nodeid, uint64_t n)
+{
+	connection_send_forget(c->fk, nodeid, n);
+}
+
+/* Sends one held FORGET by itself, in two parts if the seed says so. */
+static void send_split(struct fk_client *c, const struct fuse_forget_data *forget)
+{
+	uint64_t part = forget->nlookup > 1 ? connection_draw(c) % forget->nlookup : 0;
+
+	if (part)
+		connection_send_forget(c->fk, forget->ino, part);
+	connection_send_forget(c->fk, forget->ino, forget->nlookup - part);
+}
+
+void fk_send_held(struct fk_client *c)
+{
+	for (unsigned int i = c->held_count; i > 1; i--) {
+		unsigned int other = (unsigned int)(connection_draw(c) % i);
+		struct fuse_forget_data swap = c->held[i - 1];
+
+		c->held[i - 1] = c->held[other];
+		c->held[other] = swap;
+	}
+	for (unsigned int at = 0; at < c->held_count;) {
+		unsigned int left = c->held_count - at;
+		unsigned int n = 1 + (unsigned int)(connection_draw(c) % left);
+
+		if (n == 1)
+			send_split(c, &c->held[at]);
+		else
+			connection_send_batch(c->fk, &c->held[at], n);
+		at += n;
+	}
+	c->held_count = 0;
+}
+
+void fk_forget_everything(struct fk_client *c)
+{
+	uint64_t nodeid;
+
+	fk_send_held(c);
+	while ((nodeid = books_any(connection_books(c->fk))) != 0)
+		fk_forget_later(c, nodeid, UINT64_MAX);
+	fk_send_held(c);
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The glue through a real libfuse session and the fake kernel: guarantee C for every kind
+ * of reply, refused replies, bogus entries, and the ends of a session (J).
+ */
+#include "support/fixture.h"
+
+#include "fakekernel/fakekernel.h"
+#include "fakekernel/memfs.h"
+
+struct world {
+	struct memfs fs;
+	struct fakekernel *fk;
+	struct fk_client c;
+	unsigned int warnings;
+};
+
+static void quiet_log(enum finode_log_level level, const char *message, void *user)
+{
+	struct world *w = user;
+
+	(void)level;
+	(void)message;
+	w->warnings++;
+}
+
+static void use_quiet_log(struct finode_config *config, void *world)
+{
+	config->log = quiet_log;
+	config->log_user = world;
+}
+
+static void begin(struct world *w, unsigned int workers)
+{
+	struct fk_options options = {&memfs_operations, memfs_operations_size, &w->fs, NULL,
+				     workers};
+
+	*w = (struct world){0};
+	assert_int_equal(memfs_start(&w->fs, use_quiet_log, w), 0);
+	options.table = w->fs.table;
+	w->fk = fk_start(&options);
+	assert_non_null(w->fk);
+	fk_client_init(&w->c, w->fk, 1);
+}
+
+static void assert_books_equal(struct world *w)
+{
+	char why[200];
+
+	if (fk_compare(w->fk, why, sizeof(why)) != 0)
+		fail_msg("books: %s", why);
+	if (fk_complaint(w->fk))
+		fail_msg("the kernel says: %s", fk_complaint(w->fk));
+	if (finode_table_check(w->fs.table, why, sizeof(why)) != 0)
+		fail_msg("table: %s", why);
+}
+
+/* Ends without a FORGET; nothing may be left. */
+static void end(struct world *w, bool destroy)
+{
+	assert_books_equal(w);
+	fk_stop(w->fk, destroy);
+	memfs_stop(&w->fs);
+	assert_int_equal(w->fs.inits, w->fs.evicts);
+	assert_int_equal(w->fs.opens, w->fs.releases);
+	assert_int_equal(w->fs.nodes, 0);
+}
+
+static struct finode_stats stats(struct world *w)
+{
+	struct finode_stats s;
+
+	finode_table_stats(w->fs.table, &s, sizeof(s));
+	return s;
+}
+
+static void test_c_every_kind_of_entry_reply_counts_one(void **state)
+{
+	struct world w;
+	struct fk_entry e, again;
+	uint64_t file;
+
+	(void)state;
+	begin(&w, 1);
+	assert_int_equal(fk_lookup(&w.c, 1, "none", &e), -ENOENT);
+	assert_int_equal(fk_mknod(&w.c, 1, "file", S_IFREG | 0644, &e), 0);
+	file = e.nodeid;
+	assert_int_equal(fk_count(w.fk, file), 1);
+	assert_int_equal(fk_lookup(&w.c, 1, "file", &again), 0);
+	assert_int_equal(again.nodeid, file);
+	assert_int_equal(fk_link(&w.c, file, 1, "link", &again), 0);
+	assert_int_equal(again.nodeid, file);
+	assert_int_equal(again.nlink, 2);
+	assert_int_equal(fk_count(w.fk, file), 3);
+	assert_int_equal(fk_mkdir(&w.c, 1, "dir", &e), 0);
+	assert_int_equal(fk_symlink(&w.c, e.nodeid, "sym", "target", &again), 0);
+	assert_int_equal(fk_create(&w.c, e.nodeid, "new", &again), 0);
+	assert_books_equal(&w);
+	assert_int_equal(fk_release(&w.c, again.nodeid, false, again.fh), 0);
+	assert_int_equal(fk_release(&w.c, again.nodeid, false, again.fh), -EBADF);
+	assert_int_equal(fk_create(&w.c, e.nodeid, "new", &again),
+			 0); /* exists: counts too */
+	assert_int_equal(fk_count(w.fk, again.nodeid), 2);
+	assert_int_equal(fk_getattr(&w.c, file, &e), 0);
+	assert_int_equal(fk_getattr(&w.c, 4242, &e), -ESTALE);
+	assert_int_equal(fk_lookup(&w.c, 4242, "x", &e), -ESTALE);
+	assert_int_equal(fk_lookup(&w.c, file, "x", &e), -ENOTDIR);
+	assert_int_equal(fk_forget(&w.c, file, 3), 3);
+	assert_books_equal(&w);
+	assert_int_equal(fk_getattr(&w.c, file, &e), -ESTALE);
+	end(&w, false);
+}
+
+static void test_c_a_reply_that_fails_is_taken_back(void **state)
+{
+	struct world w;
+	struct fk_entry e;
+
+	(void)state;
+	begin(&w, 1);
+	w.c.refuse_percent = 100;
+	assert_int_equal(fk_mknod(&w.c, 1, "a", S_IFREG | 0644, &e), -ECONNABORTED);
+	assert_int_equal(fk_mkdir(&w.c, 1, "b", &e), -ECONNABORTED);
+	assert_int_equal(fk_symlink(&w.c, 1, "c", "t", &e), -ECONNABORTED);
+	assert_int_equal(fk_create(&w.c, 1, "d", &e), -ECONNABORTED);
+	assert_int_equal(fk_lookup(&w.c, 1, "a", &e), -ECONNABORTED);
+	w.c.refuse_percent = 0;
+	assert_books_equal(&w); /* waits: the server takes it back after the failed write */
+	assert_int_equal(stats(&w).inodes, 1);
+	assert_int_equal(stats(&w).files, 0); /* no RELEASE will come for it */
+	assert_int_equal(stats(&w).replies_failed, 5);
+	assert_int_equal(stats(&w).forgets_clamped, 0);
+	assert_int_equal(fk_lookup(&w.c, 1, "a", &e), 0);
+	w.c.refuse_percent = 100;
+	assert_int_equal(fk_link(&w.c, e.nodeid, 1, "e", &e), -ECONNABORTED);
+	{
+		uint64_t fh;
+
+		assert_int_equal(fk_open(&w.c, 1, true, &fh), -ECONNABORTED);
+	}
+	w.c.refuse_percent = 0;
+	assert_books_equal(&w);
+	AWAIT(stats(&w).files == 0);
+	end(&w, false);
+}
+
+struct seen {
+	unsigned int names, inodes;
+	uint64_t last_off;
+	char last_name[256];
+};
+
+static void see(void *arg, const char *name, uint64_t off, const struct fk_entry *entry)
+{
+	struct seen *seen = arg;
+
+	seen->names++;
+	seen->inodes += entry->nodeid != 0;
+	seen->last_off = off;
+	snprintf(seen->last_name, sizeof(seen->last_name), "%s", name);
+}
+
+static void fill_root(struct world *w, unsigned int count)
+{
+	struct fk_entry e;
+	char name[16];
+
+	for (unsigned int i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		assert_int_equal(fk_mknod(&w->c, 1, name, S_IFREG | 0644, &e), 0);
+		assert_int_equal(fk_forget(&w->c, e.nodeid, 1), 1);
+	}
+	assert_books_equal(w);
+}
+
+static void test_c_readdirplus_counts_what_was_placed_and_goes_on_behind_it(void **state)
+{
+	struct world w;
+	struct seen seen = {0};
+	unsigned int calls = 0, before;
+	uint64_t fh;
+
+	(void)state;
+	begin(&w, 1);
+	fill_root(&w, 100);
+	assert_int_equal(fk_open(&w.c, 1, true, &fh), 0);
+	do {
+		before = seen.names;
+		assert_int_equal(
+			fk_readdir(&w.c, 1, fh, seen.last_off, 1000, true, see, &seen), 0);
+		assert_books_equal(&w);
+		calls++;
+	} while (seen.names > before);
+	assert_int_equal(seen.names, 102);
+	assert_int_equal(seen.inodes, 100); /* not "." and ".." */
+	assert_true(calls > 10);
+	assert_int_equal(stats(&w).inodes, 101);
+	assert_int_equal(fk_release(&w.c, 1, true, fh), 0);
+	fk_forget_everything(&w.c);
+	assert_books_equal(&w);
+	assert_int_equal(stats(&w).inodes, 1);
+	end(&w, false);
+}
+
+static void test_c_plain_readdir_counts_nothing(void **state)
+{
+	struct world w;
+	struct seen seen = {0};
+	uint64_t fh;
+
+	(void)state;
+	begin(&w, 1);
+	fill_root(&w, 10);
+	assert_int_equal(fk_open(&w.c, 1, true, &fh), 0);
+	assert_int_equal(fk_readdir(&w.c, 1, fh, 0, 4096, false, see, &seen), 0);
+	assert_int_equal(seen.names, 12);
+	assert_int_equal(seen.inodes, 0);
+	assert_books_equal(&w);
+	assert_int_equal(stats(&w).inodes, 1);
+	assert_int_equal(fk_release(&w.c, 1, true, fh), 0);
+	end(&w, false);
+}
+
+static void test_c_a_readdirplus_that_fails_is_taken_back_whole(void **state)
+{
+	struct world w;
+	struct seen seen = {0};
+	uint64_t fh;
+
+	(void)state;
+	begin(&w, 1);
+	fill_root(&w, 20);
+	assert_int_equal(fk_open(&w.c, 1, true, &fh), 0);
+	w.c.refuse_percent = 100;
+	assert_int_equal(fk_readdir(&w.c, 1, fh, 0, 4096, true, see, &seen), -ECONNABORTED);
+	w.c.refuse_percent = 0;
+	assert_books_equal(&w);
+	assert_int_equal(stats(&w).inodes, 1);
+	/* An error in the middle takes back what was placed before it. */
+	w.fs.init_error = -EIO;
+	assert_int_equal(fk_readdir(&w.c, 1, fh, 0, 4096, true, see, &seen), -EIO);
+	w.fs.init_error = 0;
+	assert_books_equal(&w);
+	assert_int_equal(fk_readdir(&w.c, 1, 777, 0, 4096, true, see, &seen), -EBADF);
+	assert_int_equal(fk_release(&w.c, 1, true, fh), 0);
+	end(&w, false);
+}
+
+static void test_c_bogus_entries_are_refused_before_the_kernel_leaks_them(void **state)
+{
+	struct world w;
+	struct fk_entry e;
+
+	(void)state;
+	begin(&w, 1);
+	fill_root(&w, 1);
+	w.fs.bogus_type = true;
+	assert_int_equal(fk_lookup(&w.c, 1, "f0", &e), -EIO);
+	w.fs.bogus_type = false;
+	w.fs.bogus_size = true;
+	assert_int_equal(fk_lookup(&w.c, 1, "f0", &e), -EIO);
+	w.fs.bogus_size = false;
+	w.fs.bogus_root = true;
+	assert_int_equal(fk_mkdir(&w.c, 1, "d", &e), -EIO);
+	w.fs.bogus_root = false;
+	assert_int_equal(stats(&w).entries_refused, 3);
+	assert_int_equal(w.warnings, 1);
+	assert_books_equal(&w);
+	/* CREATE over something that is no regular file. */
+	assert_int_equal(fk_mkdir(&w.c, 1, "e", &e), 0);
+	assert_int_equal(fk_create(&w.c, 1, "e", &e), -EIO);
+	assert_int_equal(stats(&w).files, 0);
+	end(&w, false);
+}
+
+static void test_names_that_are_none_are_refused(void **state)
+{
+	struct world w;
+	struct fk_entry e;
+	char longest[300];
+
+	(void)state;
+	begin(&w, 1);
+	memset(longest, 'x', sizeof(longest));
+	longest[sizeof(longest) - 1] = '\0';
+	assert_int_equal(fk_lookup(&w.c, 1, "", &e), -EINVAL);
+	assert_int_equal(fk_lookup(&w.c, 1, "..", &e), -EINVAL);
+	assert_int_equal(fk_mkdir(&w.c, 1, "a/b", &e), -EINVAL);
+	assert_int_equal(fk_mkdir(&w.c, 1, longest, &e), -ENAMETOOLONG);
+	assert_int_equal(fk_rename(&w.c, 1, "a", 1, "/", 0), -EINVAL);
+	end(&w, false);
+}
+
+static void test_an_inode_whose_number_was_used_again_is_retired(void **state)
+{
+	struct world w;
+	struct fk_entry old, new, e;
+
+	(void)state;
+	begin(&w, 1);
+	assert_int_equal(fk_mknod(&w.c, 1, "a", S_IFREG | 0644, &old), 0);
+	assert_int_equal(fk_unlink(&w.c, 1, "a"), 0);
+	assert_int_equal(fk_mknod(&w.c, 1, "b", S_IFREG | 0644, &new), 0);
+	assert_int_equal(old.ino, new.ino);
+	assert_int_not_equal(old.nodeid, new.nodeid);
+	assert_int_equal(stats(&w).retired, 1);
+	assert_int_equal(fk_getattr(&w.c, old.nodeid, &e), 0);
+	assert_int_equal(e.nlink, 0);
+	assert_books_equal(&w);
+	end(&w, false);
+}
+
+static void test_j_a_session_ends_with_or_without_destroy_and_can_begin_again(void **state)
+{
+	struct world w;
+	struct fk_entry e;
+
+	(void)state;
+	for (int destroy = 0; destroy < 2; destroy++) {
+		begin(&w, 4);
+		fill_root(&w, 10);
+		assert_int_equal(fk_lookup(&w.c, 1, "f1", &e), 0);
+		assert_int_equal(fk_create(&w.c, 1, "open", &e), 0);
+		assert_int_equal(fk_reinit(w.fk), 0);
+		assert_int_equal(stats(&w).inodes, 1);
+		assert_int_equal(stats(&w).files, 0);
+		assert_int_equal(fk_lookup(&w.c, 1, "f1", &e), 0);
+		assert_int_equal(fk_create(&w.c, 1, "open", &e), 0);
+		end(&w, destroy);
+	}
+}
+
+static void test_reply_err_turns_what_is_no_errno_into_eio(void **state)
+{
+	struct world w;
+	struct fk_entry e;
+
+	(void)state;
+	begin(&w, 1);
+	fill_root(&w, 1);
+	w.fs.init_error = -5000;
+	assert_int_equal(fk_lookup(&w.c, 1, "f0", &e), -EIO);
+	w.fs.init_error = 0;
+	end(&w, false);
+}
+
+/* Many clients, many workers, refused replies, late FORGETs: the books must be equal. */
+static void be_client(void *arg, unsigned int number)
+{
+	struct world *w = arg;
+	struct fk_client c;
+
+	fk_client_init(&c, w->fk, number + 100);
+	c.refuse_percent = 20;
+	fk_client_play(&c, 1500);
+}
+
+static void test_c_books_balance_with_many_workers_and_failing_replies(void **state)
+{
+	static const unsigned int workers[] = {1, 2, 8};
+	struct world w;
+
+	(void)state;
+	for (unsigned int i = 0; i < 3; i++) {
+		begin(&w, workers[i]);
+		run_threads(4, be_client, &w);
+		assert_books_equal(&w);
+		assert_int_equal(stats(&w).forgets_clamped, 0);
+		assert_int_equal(stats(&w).forgets_unknown, 0);
+		assert_true(stats(&w).replies_failed > 100);
+		w.c.refuse_percent = 0;
+		fk_forget_everything(&w.c);
+		assert_books_equal(&w);
+		assert_int_equal(stats(&w).inodes, 1);
+		end(&w, i % 2);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_c_every_kind_of_entry_reply_counts_one),
+		cmocka_unit_test(test_c_a_reply_that_fails_is_taken_back),
+		cmocka_unit_test(
+			test_c_readdirplus_counts_what_was_placed_and_goes_on_behind_it),
+		cmocka_unit_test(test_c_plain_readdir_counts_nothing),
+		cmocka_unit_test(test_c_a_readdirplus_that_fails_is_taken_back_whole),
+		cmocka_unit_test(
+			test_c_bogus_entries_are_refused_before_the_kernel_leaks_them),
+		cmocka_unit_test(test_names_that_are_none_are_refused),
+		cmocka_unit_test(test_an_inode_whose_number_was_used_again_is_retired),
+		cmocka_unit_test(
+			test_j_a_session_ends_with_or_without_destroy_and_can_begin_again),
+		cmocka_unit_test(test_reply_err_turns_what_is_no_errno_into_eio),
+		cmocka_unit_test(
+			test_c_books_balance_with_many_workers_and_failing_replies),
+	};
+
+	return cmocka_run_group_tests_name("entry", tests, NULL, NULL);
+}
