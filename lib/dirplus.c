@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <linux/fuse.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "entry.h"
@@ -20,9 +19,11 @@
 
 int finode_dirbuf_init(struct finode_dirbuf *buf, struct finode *dir, size_t size, int plus)
 {
+	const struct finode_allocator *allocator = &inode_table(dir)->allocator;
+
 	*buf = (struct finode_dirbuf){.dir = dir, .plus = plus};
 	buf->size = size < DIRBUF_MAX ? size : DIRBUF_MAX;
-	buf->bytes = malloc(buf->size ? buf->size : 1);
+	buf->bytes = allocator->allocate(buf->size ? buf->size : 1, allocator->user);
 	return buf->bytes ? 0 : -ENOMEM;
 }
 
@@ -102,7 +103,12 @@ static void uncount_all(struct finode_dirbuf *buf)
 
 static void end(struct finode_dirbuf *buf)
 {
-	free(buf->bytes);
+	if (buf->bytes) {
+		const struct finode_allocator *allocator =
+			&inode_table(buf->dir)->allocator;
+
+		allocator->release(buf->bytes, allocator->user);
+	}
 	*buf = (struct finode_dirbuf){0};
 }
 
