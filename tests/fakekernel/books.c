@@ -33,7 +33,9 @@ void books_finish(struct books *books)
 	pthread_mutex_destroy(&books->mutex);
 }
 
-static void complain_locked(struct books *books, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void complain_locked(struct books *books,
+								  const char *format,
+								  va_list args)
 {
 	if (books->complaint[0] == '\0')
 		vsnprintf(books->complaint, sizeof(books->complaint), format, args);

@@ -139,6 +139,11 @@ static void *reader_main(void *arg)
 	return NULL;
 }
 
+static uint64_t next_unique(struct fakekernel *fk)
+{
+	return atomic_fetch_add(&fk->unique, 2) + 2; /* even, as the kernel's */
+}
+
 static ssize_t send_message(struct fakekernel *fk, uint32_t opcode, uint64_t nodeid,
 			    uint64_t unique, const void *in, size_t in_size)
 {
@@ -171,7 +176,7 @@ ssize_t fk_raw(struct fk_client *c, uint32_t opcode, uint64_t nodeid, const void
 	       size_t in_size, void *out, size_t out_size)
 {
 	struct fakekernel *fk = c->fk;
-	struct waiting w = {.unique = fk->unique += 2, .out = out, .out_size = out_size};
+	struct waiting w = {.unique = next_unique(fk), .out = out, .out_size = out_size};
 
 	w.refuse = connection_draw(c) % 100 < c->refuse_percent;
 	pthread_mutex_lock(&fk->mutex);
@@ -194,7 +199,7 @@ void connection_send_forget(struct fakekernel *fk, uint64_t nodeid, uint64_t n)
 	const struct fuse_forget_in in = {.nlookup = n};
 
 	fk->forgets++;
-	send_message(fk, FUSE_FORGET, nodeid, fk->unique += 2, &in, sizeof(in));
+	send_message(fk, FUSE_FORGET, nodeid, next_unique(fk), &in, sizeof(in));
 }
 
 void connection_send_batch(struct fakekernel *fk, const struct fuse_forget_data *forgets,
@@ -210,7 +215,7 @@ void connection_send_batch(struct fakekernel *fk, const struct fuse_forget_data 
 		batch.one[i].nlookup = forgets[i].nlookup;
 	}
 	fk->forgets += count;
-	send_message(fk, FUSE_BATCH_FORGET, 0, fk->unique += 2, &batch,
+	send_message(fk, FUSE_BATCH_FORGET, 0, next_unique(fk), &batch,
 		     sizeof(batch.in) + count * sizeof(batch.one[0]));
 }
 
