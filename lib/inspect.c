@@ -129,31 +129,23 @@ static int check_shard_locked(struct finode_table *table, struct shard *shard,
 	return 0;
 }
 
-/* Holds for every inode that a nodeid leads to. */
-static int check_referenced(struct finode_table *table, const struct finode *inode,
-			    const struct verdict *verdict)
-{
-	const struct slot *slot = slots_find(&table->inodes, inode->nodeid);
-
-	if (inode->mount->table != table || !slot || slot->object != inode)
-		return broken(verdict, "nodeid %#llx: its slot leads to another object",
-			      (unsigned long long)inode->nodeid);
-	if (inode_is_root(inode) && inode != table->root_mount.root)
-		return broken(verdict, "nodeid 1 is not the root");
-	return 0;
-}
-
+/* Every slot that is in use leads to an inode that believes to be in this slot. */
 static int check_slots(struct finode_table *table, const struct verdict *verdict)
 {
 	struct finode *inode;
 	uint64_t cursor = 0;
-	int err = 0;
 
-	while (!err && (inode = finode__slots_next(&table->inodes, &cursor))) {
-		err = check_referenced(table, inode, verdict);
+	while ((inode = finode__slots_next(&table->inodes, &cursor))) {
+		uint64_t number =
+			cursor - 1; /* of the slot that the walk has just passed */
+
+		if ((uint32_t)inode->nodeid != number || inode->mount->table != table)
+			return broken(verdict, "slot %llu leads to nodeid %#llx",
+				      (unsigned long long)number,
+				      (unsigned long long)inode->nodeid);
 		finode_put(inode);
 	}
-	return err;
+	return 0;
 }
 
 int finode_table_check(struct finode_table *table, char *why, size_t why_size)

@@ -27,16 +27,6 @@ __attribute__((format(printf, 3, 0))) static void log_va(struct finode_table *ta
 	table->log(level, line, table->log_user);
 }
 
-void finode__log(struct finode_table *table, enum finode_log_level level,
-		 const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	log_va(table, level, format, args);
-	va_end(args);
-}
-
 void finode__log_first(struct finode_table *table, _Atomic uint64_t *counter,
 		       const char *format, ...)
 {

@@ -13,10 +13,6 @@
 /* Where nothing else was asked for: warnings and errors to stderr. */
 void finode__log_default(enum finode_log_level level, const char *message, void *user);
 
-__attribute__((format(printf, 3, 4))) void finode__log(struct finode_table *table,
-						       enum finode_log_level level,
-						       const char *format, ...);
-
 /* Counts an event that a guest could repeat without end, and logs the first one. */
 __attribute__((format(printf, 3, 4))) void finode__log_first(struct finode_table *table,
 							     _Atomic uint64_t *counter,

@@ -8,6 +8,9 @@
 #include "fakekernel/fakekernel.h"
 #include "fakekernel/memfs.h"
 
+#include <linux/fuse.h>
+#include <stdio.h>
+
 struct world {
 	struct memfs fs;
 	struct fakekernel *fk;
@@ -273,6 +276,87 @@ static void test_c_bogus_entries_are_refused_before_the_kernel_leaks_them(void *
 	end(&w, false);
 }
 
+static void test_c_bogus_entries_of_readdirplus_are_listed_without_their_inode(void **state)
+{
+	struct world w;
+	struct seen seen = {0};
+	uint64_t fh;
+
+	(void)state;
+	begin(&w, 1);
+	fill_root(&w, 5);
+	assert_int_equal(fk_open(&w.c, 1, true, &fh), 0);
+	w.fs.bogus_type = true;
+	assert_int_equal(fk_readdir(&w.c, 1, fh, 0, 4096, true, see, &seen), 0);
+	assert_int_equal(seen.names, 7);
+	assert_int_equal(seen.inodes, 0);
+	w.fs.bogus_type = false;
+	w.fs.bogus_name = true;
+	assert_int_equal(fk_readdir(&w.c, 1, fh, 0, 4096, true, see, &seen), 0);
+	assert_int_equal(seen.names, 7 + 2); /* "." and ".." */
+	w.fs.bogus_name = false;
+	assert_int_equal(stats(&w).entries_refused, 10);
+	assert_int_equal(fk_release(&w.c, 1, true, fh), 0);
+	assert_books_equal(&w);
+	end(&w, false);
+}
+
+static void test_timeouts_are_clamped_to_what_the_kernel_can_say(void **state)
+{
+	static const struct {
+		double asked, told;
+	} cases[] = {{0, 0}, {-3, 0}, {0.25, 0.25}, {1e300, (double)(1ull << 62)}};
+	struct world w;
+	struct fk_entry e;
+
+	(void)state;
+	begin(&w, 1);
+	fill_root(&w, 1);
+	for (unsigned int i = 0; i < 4; i++) {
+		w.fs.timeout = cases[i].asked;
+		assert_int_equal(fk_lookup(&w.c, 1, "f0", &e), 0);
+		assert_true(e.entry_timeout == cases[i].told);
+	}
+	end(&w, false);
+}
+
+static void test_create_tells_every_flag_of_the_open_file(void **state)
+{
+	struct world w;
+	struct fk_entry e;
+
+	(void)state;
+	begin(&w, 1);
+	assert_int_equal(fk_create(&w.c, 1, "plain", &e), 0);
+	assert_int_equal(e.open_flags, 0);
+	w.fs.open_flags = true;
+	assert_int_equal(fk_create(&w.c, 1, "all", &e), 0);
+	assert_int_equal(e.open_flags, FOPEN_DIRECT_IO | FOPEN_KEEP_CACHE |
+					       FOPEN_CACHE_DIR | FOPEN_NONSEEKABLE |
+					       FOPEN_NOFLUSH);
+	end(&w, false);
+}
+
+static char fuse_line[200];
+
+__attribute__((format(printf, 2, 0))) static void take_fuse_log(enum fuse_log_level level,
+								const char *format,
+								va_list args)
+{
+	int used = snprintf(fuse_line, sizeof(fuse_line), "%d ", level);
+
+	vsnprintf(fuse_line + used, sizeof(fuse_line) - (size_t)used, format, args);
+}
+
+static void test_the_log_can_go_to_libfuses(void **state)
+{
+	(void)state;
+	fuse_set_log_func(take_fuse_log);
+	finode_log_to_fuse(FINODE_LOG_WARNING, "words", NULL);
+	fuse_set_log_func(NULL);
+	assert_string_equal(fuse_line, "4 finode: words\n"); /* FUSE_LOG_WARNING */
+}
+
 static void test_names_that_are_none_are_refused(void **state)
 {
 	struct world w;
@@ -387,6 +471,11 @@ int main(void)
 		cmocka_unit_test(test_c_a_readdirplus_that_fails_is_taken_back_whole),
 		cmocka_unit_test(
 			test_c_bogus_entries_are_refused_before_the_kernel_leaks_them),
+		cmocka_unit_test(
+			test_c_bogus_entries_of_readdirplus_are_listed_without_their_inode),
+		cmocka_unit_test(test_timeouts_are_clamped_to_what_the_kernel_can_say),
+		cmocka_unit_test(test_create_tells_every_flag_of_the_open_file),
+		cmocka_unit_test(test_the_log_can_go_to_libfuses),
 		cmocka_unit_test(test_names_that_are_none_are_refused),
 		cmocka_unit_test(test_an_inode_whose_number_was_used_again_is_retired),
 		cmocka_unit_test(

@@ -4,6 +4,13 @@
 
 #include "inode.h"
 
+static void *counting_nothing(size_t size, void *user)
+{
+	(void)size;
+	(void)user;
+	return NULL;
+}
+
 static void test_create_says_what_is_wrong_with_a_config(void **state)
 {
 	static const struct finode_file_ops no_file_sizes;
@@ -31,6 +38,13 @@ static void test_create_says_what_is_wrong_with_a_config(void **state)
 	ASSERT_REFUSED(f.config.root_key.bytes = NULL);
 	ASSERT_REFUSED(f.config.root_key.size = 0);
 	ASSERT_REFUSED(f.config.root_key.size = 256);
+	{
+		struct finode_allocator half = {counting_nothing, NULL, NULL};
+
+		fixture_init(&f);
+		f.config.allocator = &half;
+		assert_int_equal(finode_table_create(&f.config, &f.table), -EINVAL);
+	}
 	assert_int_equal(f.errors, 1); /* of the last one: it is told in the log */
 	assert_int_equal(faults, 11);
 }
@@ -378,6 +392,17 @@ static void test_check_notices_each_kind_of_damage(void **state)
 		other = *mount;
 		other.table = &foreign;
 		DAMAGE(inode->mount = &other, "another table", inode->mount = mount);
+	}
+	{
+		/* The slot of a retired inode, which only the walk of the slots can see. */
+		finode_retire(inode);
+		DAMAGE(slot->object = root, "leads to nodeid 0x1", slot->object = inode;
+		       /* the walk, and its second time, kept the references it stopped at
+			*/
+		       atomic_fetch_sub(&slot->word, 2));
+		finode_put(inode);
+		inode = must_obtain(&f, 7);
+		slot = inode_slot(inode);
 	}
 	DAMAGE(atomic_store(&slot->word, inode->nodeid >> 32 << 32);
 	       inode->library_state = INODE_EVICTING; finode_count(root, 0);

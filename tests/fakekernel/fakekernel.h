@@ -74,6 +74,7 @@ struct fk_entry {
 	mode_t mode;
 	uint32_t nlink;
 	uint64_t fh;	      /* of CREATE */
+	uint32_t open_flags;  /* of CREATE */
 	double entry_timeout; /* seconds */
 };
 

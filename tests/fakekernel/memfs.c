@@ -107,7 +107,11 @@ static int mem_obtain(struct memfs *fs, struct finode *dir, struct node *node,
 	tree_stat(fs->tree, node, &obj.st);
 	err = finode_obtain(dir->mount, mem_key(&obj), &obj, inode);
 	*entry = (struct finode_entry){
-		.attr = obj.st, .entry_timeout = 1, .attr_timeout = 1};
+		.attr = obj.st, .entry_timeout = fs->timeout, .attr_timeout = fs->timeout};
+	if (fs->bogus_type)
+		entry->attr.st_mode ^= S_IFREG ^ S_IFDIR;
+	if (fs->bogus_size)
+		entry->attr.st_size = -1;
 	if (obj.node)
 		tree_drop(fs->tree, obj.node);
 	return err < 0 ? err : 0;
@@ -126,10 +130,6 @@ static void mem_reply_child(fuse_req_t req, struct finode *dir, const char *name
 		return;
 	}
 	entry.created = created;
-	if (fs->bogus_type)
-		entry.attr.st_mode ^= S_IFREG ^ S_IFDIR;
-	if (fs->bogus_size)
-		entry.attr.st_size = -1;
 	finode_reply_entry(req, dir, name,
 			   fs->bogus_root ? finode_table_root(fs->table) : inode, &entry);
 }
@@ -296,6 +296,9 @@ static void mem_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode
 		err = mem_obtain(fs, dir, node, &inode, &entry);
 	if (!err)
 		err = finode_file_open(inode, fs, &file);
+	if (!err && fs->open_flags)
+		fi->direct_io = fi->keep_cache = fi->cache_readdir = fi->nonseekable =
+			fi->noflush = 1;
 	if (err)
 		finode_reply_err(req, err);
 	else
@@ -343,7 +346,8 @@ static int mem_fill(struct memfs *fs, struct finode *dir, struct finode_dirbuf *
 
 		if (err)
 			return err;
-		full = finode_dirbuf_add(buf, name, (off_t)at + 2, inode, &entry);
+		full = finode_dirbuf_add(buf, fs->bogus_name ? "a/b" : name, (off_t)at + 2,
+					 inode, &entry);
 	}
 	return 0;
 }
@@ -427,7 +431,7 @@ int memfs_start(struct memfs *fs, void (*change)(struct finode_config *config, v
 	struct mem_object root = {.fs = fs};
 	int err;
 
-	*fs = (struct memfs){0};
+	*fs = (struct memfs){.timeout = 1};
 	fs->tree = tree_create(&fs->nodes);
 	if (!fs->tree)
 		return -ENOMEM;

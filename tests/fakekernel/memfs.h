@@ -22,6 +22,9 @@ struct memfs {
 	_Atomic bool bogus_type; /* LOOKUP answers with attributes of another type */
 	_Atomic bool bogus_size;
 	_Atomic bool bogus_root; /* LOOKUP answers with the root */
+	_Atomic bool bogus_name; /* READDIR lists a name with a '/' */
+	_Atomic bool open_flags; /* CREATE sets every flag of struct fuse_file_info */
+	double timeout;		 /* seconds, of every entry; 1 unless told otherwise */
 	struct tree *tree;
 };
 

@@ -153,6 +153,7 @@ int fk_create(struct fk_client *c, uint64_t parent, const char *name, struct fk_
 	}
 	take_entry(out, &reply.entry);
 	out->fh = reply.open.fh;
+	out->open_flags = reply.open.open_flags;
 	books_count(connection_books(c->fk), out->nodeid, out->generation, out->mode);
 	return 0;
 }

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The order of locks, and that no callback runs under one (F): debug builds must notice. */
+#include "support/fixture.h"
+
+#include "lock.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#ifdef FINODE_DEBUG
+#define NOTICED 1
+#else
+#define NOTICED 0
+#endif
+
+static struct lock shard, other_shard, slots;
+
+static void in_order(void)
+{
+	lock_take(&shard);
+	lock_take(&slots);
+	lock_release(&slots);
+	lock_release(&shard);
+	finode__lock_check_none_held("a callback");
+}
+
+static void against_the_order(void)
+{
+	lock_take(&slots);
+	lock_take(&shard);
+}
+
+static void two_of_one_rank(void)
+{
+	lock_take(&shard);
+	lock_take(&other_shard);
+}
+
+static void callback_under_a_lock(void)
+{
+	lock_take(&shard);
+	finode__lock_check_none_held("a callback");
+}
+
+static bool aborts(void (*fn)(void))
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0) {
+		fn();
+		exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+static void test_f_the_order_of_locks_is_checked(void **state)
+{
+	(void)state;
+	finode__lock_init(&shard, LOCK_RANK_SHARD);
+	finode__lock_init(&other_shard, LOCK_RANK_SHARD);
+	finode__lock_init(&slots, LOCK_RANK_SLOTS);
+	assert_false(aborts(in_order));
+	assert_int_equal(aborts(against_the_order), NOTICED);
+	assert_int_equal(aborts(two_of_one_rank), NOTICED);
+	assert_int_equal(aborts(callback_under_a_lock), NOTICED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_f_the_order_of_locks_is_checked),
+	};
+
+	return cmocka_run_group_tests_name("lock", tests, NULL, NULL);
+}
