@@ -5,8 +5,6 @@
 set -eu
 cd "$1"
 files=$(find lib include examples tests -name '*.[ch]')
-# shellcheck disable=SC2086 # a list of files
-clang-format --dry-run --Werror $files
 
 for file in $files $(find scripts tests .ci -type f ! -name '*.[ch]' ! -name CMakeLists.txt \
 	! -path '*/corpus/*'); do
@@ -25,3 +23,11 @@ awk 'FNR == 700 { print FILENAME ": over 700 lines"; bad = 1 }
 		start = 0 }
 	END { exit bad }' $files
 echo "$(echo "$files" | wc -l) files"
+
+# Each version of clang-format has its own taste; .clang-format is written for 14.
+if ! clang-format --version | grep -q 'version 14\.'; then
+	echo "SKIPPED: needs clang-format 14 (Debian 12), this is $(clang-format --version)"
+	exit 77
+fi
+# shellcheck disable=SC2086 # a list of files
+clang-format --dry-run --Werror $files

@@ -4,6 +4,11 @@
 # the examples.
 set -eu
 cd "$1"
+# Newer versions have more checks, some of which contradict each other.
+if ! clang-tidy --version | grep -q 'version 14\.'; then
+	echo "SKIPPED: needs clang-tidy 14 (Debian 12)"
+	exit 77
+fi
 # shellcheck disable=SC2046 # a list of files
 clang-tidy --quiet -p "$2" $(find lib examples -name '*.c') 2>/dev/null
 echo "no findings"
