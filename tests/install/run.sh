@@ -28,13 +28,13 @@ cc -Wall -Werror "$src/tests/install/consumer.c" -o "$work/static" \
 	$(pkg-config --static --libs-only-l finode | sed 's/-lfinode//')
 "$work/static"
 
-quietly cmake -S "$src/tests/install/find_package" -B "$work/fp" \
+quietly cmake -G Ninja -S "$src/tests/install/find_package" -B "$work/fp" \
 	-DCMAKE_PREFIX_PATH="$work/moved"
 quietly cmake --build "$work/fp"
 "$work/fp/consumer"
 "$work/fp/consumer_static"
 
-quietly cmake -S "$src/tests/install/subdirectory" -B "$work/sub"
+quietly cmake -G Ninja -S "$src/tests/install/subdirectory" -B "$work/sub"
 quietly cmake --build "$work/sub"
 "$work/sub/consumer"
 [ ! -e "$work/sub/finode/tests/test_slots" ] || { echo "a subproject built tests"; exit 1; }
