@@ -14,6 +14,7 @@
 
 #include "inode.h"
 #include "log.h"
+#include "testing.h"
 
 #define NLOOKUP_SATURATED UINT64_MAX
 
@@ -36,8 +37,10 @@ static bool count_first(struct finode *inode, uint64_t n)
 				early */
 	if (atomic_compare_exchange_strong_explicit(inode_nlookup(inode), &zero, n,
 						    memory_order_acq_rel,
-						    memory_order_relaxed))
+						    memory_order_relaxed)) {
+		FINODE_YIELD("count: the first is counted");
 		return true;
+	}
 	drop_counts_reference(inode);
 	return false;
 }
@@ -81,8 +84,10 @@ static uint64_t subtract(struct finode *inode, uint64_t n)
 	} while (!atomic_compare_exchange_weak_explicit(
 		inode_nlookup(inode), &before, before - taken, memory_order_acq_rel,
 		memory_order_relaxed));
-	if (taken == before)
+	if (taken == before) {
+		FINODE_YIELD("forget: none left, before its reference");
 		drop_counts_reference(inode);
+	}
 	return taken;
 }
 
@@ -123,6 +128,7 @@ void finode_forget(struct finode_table *table, uint64_t nodeid, uint64_t n)
 				  (unsigned long long)nodeid);
 		return;
 	}
+	FINODE_YIELD("forget: got the inode");
 	atomic_fetch_add_explicit(&inode_shard(inode)->forgets, 1, memory_order_relaxed);
 	if (n != 0)
 		subtract_clamped(inode, n);

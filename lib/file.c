@@ -14,6 +14,7 @@
 #include "inode.h"
 #include "log.h"
 #include "memory.h"
+#include "testing.h"
 
 /* What lies in the opaque area of a struct finode_file. */
 struct file_core {
@@ -139,6 +140,7 @@ void finode_file_put(struct finode_file *file)
 	case SLOTS_PUT_DONE:
 		break;
 	case SLOTS_PUT_LAST:
+		FINODE_YIELD("file put: the last");
 		if (slots_put_last(slot))
 			file_end(file);
 		break;

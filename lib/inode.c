@@ -24,6 +24,7 @@
 #include "finode/name.h"
 #include "log.h"
 #include "memory.h"
+#include "testing.h"
 
 /*
  * The inodes whose init() or evict() runs on this thread, innermost first: to wait for one
@@ -221,6 +222,7 @@ static int find_settled_locked(struct shard *shard, const struct probe *probe,
 		if (in_callback_for(inode))
 			return -EDEADLK;
 		shard->waits++;
+		FINODE_YIELD("waits: key, locked");
 		lock_wait(&shard->lock, &shard->changed);
 	}
 }
@@ -236,10 +238,12 @@ static int find_or_create(const struct probe *probe, const struct finode_key *ke
 	result = find_settled_locked(shard, probe, out);
 	if (result == 0 && *out) {
 		shard->hits++;
+		FINODE_YIELD("obtain: found, locked");
 		result = slots_hold(inode_slot(*out), (*out)->nodeid) ? FINODE_FOUND
 								      : -EOVERFLOW;
 	} else if (result == 0) {
 		shard->misses++;
+		FINODE_YIELD("obtain: not found, locked");
 		result = inode_create_locked(shard, probe, key, out);
 		if (result == 0)
 			result = FINODE_CREATED;
@@ -254,6 +258,7 @@ static int begin_life(struct finode *inode, void *arg)
 	struct shard *shard = inode_shard(inode);
 	int err = call_init(inode, arg);
 
+	FINODE_YIELD("obtain: init() returned");
 	lock_take(&shard->lock);
 	if (err) {
 		inode_remove_locked(shard, inode);
@@ -273,6 +278,7 @@ static void end_life(struct finode *inode)
 	struct shard *shard = inode_shard(inode);
 
 	call_evict(inode);
+	FINODE_YIELD("put: evict() returned");
 	lock_take(&shard->lock);
 	shard->evicted++;
 	if (inode->library_flags & INODE_RETIRED)
@@ -306,11 +312,13 @@ int finode_obtain(struct finode_mount *mount, struct finode_key key, void *arg,
 			*out = inode;
 		if (result != FINODE_FOUND)
 			return result;
+		FINODE_YIELD("obtain: found, before match()");
 		same = is_same(inode, &key, arg);
 		if (same > 0) {
 			*out = inode;
 			return FINODE_FOUND;
 		}
+		FINODE_YIELD("obtain: not what was found");
 		if (same == 0)
 			finode_retire(inode);
 		finode_put(inode);
@@ -330,6 +338,7 @@ struct finode *finode_find(struct finode_mount *mount, struct finode_key key)
 	shard = shard_of_hash(mount->table, probe.hash);
 	lock_take(&shard->lock);
 	inode = finode__index_find(&shard->index, &probe);
+	FINODE_YIELD("find: looked up, locked");
 	if (inode && inode->library_state != INODE_LIVE)
 		inode = NULL;
 	if (inode && key.mode != 0 && !same_type_and_generation(inode, &key))
@@ -382,6 +391,7 @@ static void put_last(struct finode *inode, struct slot *slot)
 	struct shard *shard = inode_shard(inode);
 	bool last;
 
+	FINODE_YIELD("put: the last, before the lock");
 	lock_take(&shard->lock);
 	last = slots_put_last(slot);
 	if (last)
