@@ -188,7 +188,8 @@ static int inode_create_locked(struct shard *shard, const struct probe *probe,
 err_slot:
 	finode__slots_free(&table->inodes, &shard->inode_pool, inode->nodeid);
 err_inode:
-	inode_free_locked(shard, inode);
+	if (!FINODE_MUTANT(leak_on_enomem))
+		inode_free_locked(shard, inode);
 	return err;
 }
 
@@ -197,12 +198,13 @@ static void inode_remove_locked(struct shard *shard, struct finode *inode)
 {
 	struct finode_table *table = inode_table(inode);
 
-	if (!(inode->library_flags & INODE_RETIRED))
+	if (!(inode->library_flags & INODE_RETIRED) || FINODE_MUTANT(unindex_retired))
 		finode__index_remove(&shard->index, inode, &table->allocator,
 				     &shard->bytes);
 	finode__slots_free(&table->inodes, &shard->inode_pool, inode->nodeid);
 	inode_free_locked(shard, inode);
-	pthread_cond_broadcast(&shard->changed);
+	if (!FINODE_MUTANT(no_wake_at_end))
+		pthread_cond_broadcast(&shard->changed);
 }
 
 /*
@@ -215,7 +217,8 @@ static int find_settled_locked(struct shard *shard, const struct probe *probe,
 	for (;;) {
 		struct finode *inode = finode__index_find(&shard->index, probe);
 
-		if (!inode || inode->library_state == INODE_LIVE) {
+		if (!inode || inode->library_state == INODE_LIVE ||
+		    FINODE_MUTANT(no_wait)) {
 			*out = inode;
 			return 0;
 		}
@@ -266,7 +269,8 @@ static int begin_life(struct finode *inode, void *arg)
 		inode->library_state = INODE_LIVE;
 		slots_publish(inode_slot(inode));
 		shard->created++;
-		pthread_cond_broadcast(&shard->changed);
+		if (!FINODE_MUTANT(no_wake))
+			pthread_cond_broadcast(&shard->changed);
 	}
 	lock_release(&shard->lock);
 	return err ? err : FINODE_CREATED;
@@ -278,6 +282,8 @@ static void end_life(struct finode *inode)
 	struct shard *shard = inode_shard(inode);
 
 	call_evict(inode);
+	if (FINODE_MUTANT(evict_twice))
+		call_evict(inode);
 	FINODE_YIELD("put: evict() returned");
 	lock_take(&shard->lock);
 	shard->evicted++;
@@ -321,7 +327,8 @@ int finode_obtain(struct finode_mount *mount, struct finode_key key, void *arg,
 		FINODE_YIELD("obtain: not what was found");
 		if (same == 0)
 			finode_retire(inode);
-		finode_put(inode);
+		if (same == 0 || !FINODE_MUTANT(match_error_keeps_reference))
+			finode_put(inode);
 		if (same < 0)
 			return same;
 	}
@@ -392,8 +399,13 @@ static void put_last(struct finode *inode, struct slot *slot)
 	bool last;
 
 	FINODE_YIELD("put: the last, before the lock");
-	lock_take(&shard->lock);
-	last = slots_put_last(slot);
+	if (FINODE_MUTANT(early_unindex))
+		finode_retire(inode);
+	if (!FINODE_MUTANT(free_outside_lock))
+		lock_take(&shard->lock);
+	last = slots_put_last(slot) || FINODE_MUTANT(no_recheck);
+	if (FINODE_MUTANT(free_outside_lock))
+		lock_take(&shard->lock);
 	if (last)
 		inode->library_state = INODE_EVICTING;
 	lock_release(&shard->lock);
@@ -427,8 +439,9 @@ void finode_retire(struct finode *inode)
 
 	lock_take(&shard->lock);
 	if (inode->library_state == INODE_LIVE && !(inode->library_flags & INODE_RETIRED)) {
-		finode__index_remove(&shard->index, inode, &table->allocator,
-				     &shard->bytes);
+		if (!FINODE_MUTANT(retire_keeps_key))
+			finode__index_remove(&shard->index, inode, &table->allocator,
+					     &shard->bytes);
 		inode->library_flags |= INODE_RETIRED;
 		shard->retired++;
 		shard->retired_now++;
