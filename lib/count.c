@@ -14,6 +14,7 @@
 
 #include "inode.h"
 #include "log.h"
+#include "testing.h"
 
 #define NLOOKUP_SATURATED UINT64_MAX
 
@@ -31,13 +32,17 @@ static bool count_first(struct finode *inode, uint64_t n)
 {
 	uint64_t zero = 0;
 
-	if (!finode_hold(inode))
+	if (!FINODE_MUTANT(count_before_reference) && !finode_hold(inode))
 		return true; /* reported; not counted, so the inode is merely forgotten
 				early */
 	if (atomic_compare_exchange_strong_explicit(inode_nlookup(inode), &zero, n,
 						    memory_order_acq_rel,
-						    memory_order_relaxed))
+						    memory_order_relaxed)) {
+		FINODE_YIELD("count: the first is counted");
+		if (FINODE_MUTANT(count_before_reference))
+			finode_hold(inode);
 		return true;
+	}
 	drop_counts_reference(inode);
 	return false;
 }
@@ -75,14 +80,16 @@ static uint64_t subtract(struct finode *inode, uint64_t n)
 	do {
 		if (before == NLOOKUP_SATURATED)
 			return n; /* nobody knows how much there was: it stays */
-		taken = n < before ? n : before;
+		taken = n < before || FINODE_MUTANT(no_clamp) ? n : before;
 		if (taken == 0)
 			return 0;
 	} while (!atomic_compare_exchange_weak_explicit(
 		inode_nlookup(inode), &before, before - taken, memory_order_acq_rel,
 		memory_order_relaxed));
-	if (taken == before)
+	if (taken == before) {
+		FINODE_YIELD("forget: none left, before its reference");
 		drop_counts_reference(inode);
+	}
 	return taken;
 }
 
@@ -110,7 +117,7 @@ void finode_forget(struct finode_table *table, uint64_t nodeid, uint64_t n)
 {
 	struct finode *inode;
 
-	if (nodeid == FINODE_ROOT_ID) {
+	if (nodeid == FINODE_ROOT_ID && !FINODE_MUTANT(root_forgotten)) {
 		atomic_fetch_add_explicit(&table->rare.forgets_root, 1,
 					  memory_order_relaxed);
 		return;
@@ -123,6 +130,7 @@ void finode_forget(struct finode_table *table, uint64_t nodeid, uint64_t n)
 				  (unsigned long long)nodeid);
 		return;
 	}
+	FINODE_YIELD("forget: got the inode");
 	atomic_fetch_add_explicit(&inode_shard(inode)->forgets, 1, memory_order_relaxed);
 	if (n != 0)
 		subtract_clamped(inode, n);
@@ -135,7 +143,7 @@ void finode_forget_batch(struct finode_table *table, const struct finode_forget_
 	/* Far enough ahead for a slot to arrive from memory, near enough to stay cached. */
 	const size_t ahead = 8;
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i + FINODE_MUTANT(batch_drops_last) < count; i++) {
 		if (i + ahead < count)
 			__builtin_prefetch(
 				slots_find(&table->inodes, batch[i + ahead].nodeid));
@@ -145,6 +153,7 @@ void finode_forget_batch(struct finode_table *table, const struct finode_forget_
 
 void finode__count_clear(struct finode *inode)
 {
-	if (atomic_exchange_explicit(inode_nlookup(inode), 0, memory_order_acq_rel) != 0)
+	if (atomic_exchange_explicit(inode_nlookup(inode), 0, memory_order_acq_rel) != 0 &&
+	    !FINODE_MUTANT(clear_keeps_reference))
 		drop_counts_reference(inode);
 }

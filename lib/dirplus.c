@@ -14,6 +14,7 @@
 #include "entry.h"
 #include "finode/name.h"
 #include "inode.h"
+#include "testing.h"
 
 #define DIRBUF_MAX (1u << 20)
 
@@ -94,7 +95,7 @@ static void uncount_all(struct finode_dirbuf *buf)
 			FINODE_AUTOPUT struct finode *inode =
 				finode_get(inode_table(buf->dir), entry.entry_out.nodeid);
 
-			if (inode)
+			if (inode && !FINODE_MUTANT(no_undo_of_entries))
 				finode_uncount(inode, 1);
 		}
 		at += FUSE_DIRENTPLUS_SIZE(&entry);

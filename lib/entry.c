@@ -15,6 +15,7 @@
 #include "entry.h"
 #include "inode.h"
 #include "log.h"
+#include "testing.h"
 
 /* The kernel takes errors in [-511, -1]; others abort the connection or the reply. */
 #define KERNEL_ERROR_LIMIT 512
@@ -131,14 +132,18 @@ static int reply_counted(fuse_req_t req, struct finode *inode, const void *buf, 
 {
 	int err;
 
-	finode_count(inode, 1);
+	if (!FINODE_MUTANT(count_after_reply))
+		finode_count(inode, 1);
 	err = fuse_reply_buf(req, buf, size);
+	if (FINODE_MUTANT(count_after_reply))
+		finode_count(inode, 1);
 	if (err) {
 		struct finode_table *table = inode_table(inode);
 
 		atomic_fetch_add_explicit(&table->rare.replies_failed, 1,
 					  memory_order_relaxed);
-		finode_uncount(inode, 1);
+		if (!FINODE_MUTANT(no_undo))
+			finode_uncount(inode, 1);
 	}
 	return err;
 }

@@ -14,6 +14,7 @@
 #include "inode.h"
 #include "log.h"
 #include "memory.h"
+#include "testing.h"
 
 /* What lies in the opaque area of a struct finode_file. */
 struct file_core {
@@ -139,7 +140,8 @@ void finode_file_put(struct finode_file *file)
 	case SLOTS_PUT_DONE:
 		break;
 	case SLOTS_PUT_LAST:
-		if (slots_put_last(slot))
+		FINODE_YIELD("file put: the last");
+		if (slots_put_last(slot) || FINODE_MUTANT(no_file_recheck))
 			file_end(file);
 		break;
 	case SLOTS_PUT_NOT_HELD:
@@ -159,7 +161,7 @@ int finode_file_close(struct finode_table *table, uint64_t fh)
 		return -EBADF;
 	was_open = !atomic_exchange_explicit(&file_core(file)->closed, 1,
 					     memory_order_relaxed);
-	if (was_open)
+	if (was_open || FINODE_MUTANT(files_close_twice))
 		finode_file_put(file);
 	finode_file_put(file);
 	return was_open ? 0 : -EBADF;

@@ -24,6 +24,7 @@
 #include "finode/name.h"
 #include "log.h"
 #include "memory.h"
+#include "testing.h"
 
 /*
  * The inodes whose init() or evict() runs on this thread, innermost first: to wait for one
@@ -187,7 +188,8 @@ static int inode_create_locked(struct shard *shard, const struct probe *probe,
 err_slot:
 	finode__slots_free(&table->inodes, &shard->inode_pool, inode->nodeid);
 err_inode:
-	inode_free_locked(shard, inode);
+	if (!FINODE_MUTANT(leak_on_enomem))
+		inode_free_locked(shard, inode);
 	return err;
 }
 
@@ -196,12 +198,13 @@ static void inode_remove_locked(struct shard *shard, struct finode *inode)
 {
 	struct finode_table *table = inode_table(inode);
 
-	if (!(inode->library_flags & INODE_RETIRED))
+	if (!(inode->library_flags & INODE_RETIRED) || FINODE_MUTANT(unindex_retired))
 		finode__index_remove(&shard->index, inode, &table->allocator,
 				     &shard->bytes);
 	finode__slots_free(&table->inodes, &shard->inode_pool, inode->nodeid);
 	inode_free_locked(shard, inode);
-	pthread_cond_broadcast(&shard->changed);
+	if (!FINODE_MUTANT(no_wake_at_end))
+		pthread_cond_broadcast(&shard->changed);
 }
 
 /*
@@ -214,13 +217,15 @@ static int find_settled_locked(struct shard *shard, const struct probe *probe,
 	for (;;) {
 		struct finode *inode = finode__index_find(&shard->index, probe);
 
-		if (!inode || inode->library_state == INODE_LIVE) {
+		if (!inode || inode->library_state == INODE_LIVE ||
+		    FINODE_MUTANT(no_wait)) {
 			*out = inode;
 			return 0;
 		}
 		if (in_callback_for(inode))
 			return -EDEADLK;
 		shard->waits++;
+		FINODE_YIELD("waits: key, locked");
 		lock_wait(&shard->lock, &shard->changed);
 	}
 }
@@ -236,10 +241,12 @@ static int find_or_create(const struct probe *probe, const struct finode_key *ke
 	result = find_settled_locked(shard, probe, out);
 	if (result == 0 && *out) {
 		shard->hits++;
+		FINODE_YIELD("obtain: found, locked");
 		result = slots_hold(inode_slot(*out), (*out)->nodeid) ? FINODE_FOUND
 								      : -EOVERFLOW;
 	} else if (result == 0) {
 		shard->misses++;
+		FINODE_YIELD("obtain: not found, locked");
 		result = inode_create_locked(shard, probe, key, out);
 		if (result == 0)
 			result = FINODE_CREATED;
@@ -254,6 +261,7 @@ static int begin_life(struct finode *inode, void *arg)
 	struct shard *shard = inode_shard(inode);
 	int err = call_init(inode, arg);
 
+	FINODE_YIELD("obtain: init() returned");
 	lock_take(&shard->lock);
 	if (err) {
 		inode_remove_locked(shard, inode);
@@ -261,7 +269,8 @@ static int begin_life(struct finode *inode, void *arg)
 		inode->library_state = INODE_LIVE;
 		slots_publish(inode_slot(inode));
 		shard->created++;
-		pthread_cond_broadcast(&shard->changed);
+		if (!FINODE_MUTANT(no_wake))
+			pthread_cond_broadcast(&shard->changed);
 	}
 	lock_release(&shard->lock);
 	return err ? err : FINODE_CREATED;
@@ -273,6 +282,9 @@ static void end_life(struct finode *inode)
 	struct shard *shard = inode_shard(inode);
 
 	call_evict(inode);
+	if (FINODE_MUTANT(evict_twice))
+		call_evict(inode);
+	FINODE_YIELD("put: evict() returned");
 	lock_take(&shard->lock);
 	shard->evicted++;
 	if (inode->library_flags & INODE_RETIRED)
@@ -306,14 +318,17 @@ int finode_obtain(struct finode_mount *mount, struct finode_key key, void *arg,
 			*out = inode;
 		if (result != FINODE_FOUND)
 			return result;
+		FINODE_YIELD("obtain: found, before match()");
 		same = is_same(inode, &key, arg);
 		if (same > 0) {
 			*out = inode;
 			return FINODE_FOUND;
 		}
+		FINODE_YIELD("obtain: not what was found");
 		if (same == 0)
 			finode_retire(inode);
-		finode_put(inode);
+		if (same == 0 || !FINODE_MUTANT(match_error_keeps_reference))
+			finode_put(inode);
 		if (same < 0)
 			return same;
 	}
@@ -330,6 +345,7 @@ struct finode *finode_find(struct finode_mount *mount, struct finode_key key)
 	shard = shard_of_hash(mount->table, probe.hash);
 	lock_take(&shard->lock);
 	inode = finode__index_find(&shard->index, &probe);
+	FINODE_YIELD("find: looked up, locked");
 	if (inode && inode->library_state != INODE_LIVE)
 		inode = NULL;
 	if (inode && key.mode != 0 && !same_type_and_generation(inode, &key))
@@ -382,8 +398,14 @@ static void put_last(struct finode *inode, struct slot *slot)
 	struct shard *shard = inode_shard(inode);
 	bool last;
 
-	lock_take(&shard->lock);
-	last = slots_put_last(slot);
+	FINODE_YIELD("put: the last, before the lock");
+	if (FINODE_MUTANT(early_unindex))
+		finode_retire(inode);
+	if (!FINODE_MUTANT(free_outside_lock))
+		lock_take(&shard->lock);
+	last = slots_put_last(slot) || FINODE_MUTANT(no_recheck);
+	if (FINODE_MUTANT(free_outside_lock))
+		lock_take(&shard->lock);
 	if (last)
 		inode->library_state = INODE_EVICTING;
 	lock_release(&shard->lock);
@@ -417,8 +439,9 @@ void finode_retire(struct finode *inode)
 
 	lock_take(&shard->lock);
 	if (inode->library_state == INODE_LIVE && !(inode->library_flags & INODE_RETIRED)) {
-		finode__index_remove(&shard->index, inode, &table->allocator,
-				     &shard->bytes);
+		if (!FINODE_MUTANT(retire_keeps_key))
+			finode__index_remove(&shard->index, inode, &table->allocator,
+					     &shard->bytes);
 		inode->library_flags |= INODE_RETIRED;
 		shard->retired++;
 		shard->retired_now++;

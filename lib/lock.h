@@ -15,6 +15,8 @@
 
 #include <pthread.h>
 
+#include "testing.h"
+
 enum lock_rank {
 	LOCK_RANK_SHARD = 0, /* a shard of the index, the states of its inodes, its pools */
 	LOCK_RANK_SLOTS = 1, /* the growth of one array of slots */
@@ -53,7 +55,11 @@ static inline void finode__lock_check_none_held(const char *callback)
 static inline void lock_take(struct lock *lock)
 {
 	finode__lock_check_order(lock->rank);
-	pthread_mutex_lock(&lock->mutex);
+	/* A test wants to know who is about to wait for whom. */
+	if (!FINODE_TESTED || pthread_mutex_trylock(&lock->mutex) != 0) {
+		FINODE_YIELD("waits: lock");
+		pthread_mutex_lock(&lock->mutex);
+	}
 	finode__lock_note(lock->rank, 1);
 }
 

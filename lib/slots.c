@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "memory.h"
+#include "testing.h"
 
 static uint64_t segment_size(unsigned int k)
 {
@@ -121,6 +122,8 @@ void finode__slots_free(struct slots *slots, struct slots_pool *pool, uint64_t i
 		pool->worn++;
 		return;
 	}
+	if (FINODE_MUTANT(sequence_stays))
+		seq--;
 	slot->next_free = pool->free;
 	pool->free = (uint32_t)id;
 	atomic_store_explicit(&slot->word, (seq + 1) << 32, memory_order_release);

@@ -11,6 +11,8 @@
 #include <linux/fuse.h>
 #include <stdio.h>
 
+#include "inode.h"
+
 struct world {
 	struct memfs fs;
 	struct fakekernel *fk;
@@ -202,6 +204,48 @@ static void test_c_readdirplus_counts_what_was_placed_and_goes_on_behind_it(void
 	fk_forget_everything(&w.c);
 	assert_books_equal(&w);
 	assert_int_equal(stats(&w).inodes, 1);
+	end(&w, false);
+}
+
+/* What the table has counted of one inode when a reply is about to be written. */
+struct watch {
+	struct finode_table *table;
+	uint64_t nodeid;
+	_Atomic uint64_t nlookup;
+};
+
+static void watch_reply(void *arg)
+{
+	struct watch *watch = arg;
+	struct finode *inode = finode_get(watch->table, watch->nodeid);
+
+	watch->nlookup = inode ? atomic_load(inode_nlookup(inode)) : 0;
+	finode_put(inode);
+}
+
+/* Else a FORGET could arrive in another thread before the count that it takes back. */
+static void test_c_an_entry_is_counted_before_the_kernel_is_told(void **state)
+{
+	struct fk_entry e;
+	struct world w;
+	struct watch watch = {0};
+	struct seen seen = {0};
+	uint64_t fh;
+
+	(void)state;
+	begin(&w, 1);
+	fill_root(&w, 1);
+	assert_int_equal(fk_lookup(&w.c, 1, "f0", &e), 0);
+	assert_int_equal(fk_open(&w.c, 1, true, &fh), 0);
+	watch.table = w.fs.table;
+	watch.nodeid = e.nodeid;
+	fk_before_replies(w.fk, watch_reply, &watch);
+	assert_int_equal(fk_lookup(&w.c, 1, "f0", &e), 0);
+	assert_int_equal(watch.nlookup, fk_count(w.fk, e.nodeid));
+	assert_int_equal(fk_readdir(&w.c, 1, fh, 0, 4096, true, see, &seen), 0);
+	assert_int_equal(watch.nlookup, fk_count(w.fk, e.nodeid));
+	fk_before_replies(w.fk, NULL, NULL);
+	assert_int_equal(fk_release(&w.c, 1, true, fh), 0);
 	end(&w, false);
 }
 
@@ -467,6 +511,7 @@ int main(void)
 		cmocka_unit_test(test_c_a_reply_that_fails_is_taken_back),
 		cmocka_unit_test(
 			test_c_readdirplus_counts_what_was_placed_and_goes_on_behind_it),
+		cmocka_unit_test(test_c_an_entry_is_counted_before_the_kernel_is_told),
 		cmocka_unit_test(test_c_plain_readdir_counts_nothing),
 		cmocka_unit_test(test_c_a_readdirplus_that_fails_is_taken_back_whole),
 		cmocka_unit_test(

@@ -32,6 +32,8 @@ struct fakekernel {
 	_Atomic uint64_t unique, messages, forgets;
 	uint64_t forgets_before; /* the table's, when the fake kernel started */
 	struct books books;
+	void (*_Atomic before_reply)(void *arg);
+	void *before_reply_arg;
 };
 
 /* A request whose reply has not come. On the stack of its sender. */
@@ -76,13 +78,22 @@ static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
 {
 	const struct fuse_out_header *header = iov[0].iov_base;
 	const struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)count};
+	void (*before)(void *arg) = by_fd[fd]->before_reply;
 
 	(void)userdata;
+	if (before)
+		before(by_fd[fd]->before_reply_arg);
 	if (header->unique != 0 && refuse(by_fd[fd], header->unique)) {
 		errno = ENOENT;
 		return -1;
 	}
 	return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+void fk_before_replies(struct fakekernel *fk, void (*fn)(void *arg), void *arg)
+{
+	fk->before_reply_arg = arg;
+	fk->before_reply = fn;
 }
 
 static void *worker_main(void *arg)

@@ -33,6 +33,12 @@ struct fk_options {
 struct fakekernel *fk_start(const struct fk_options *options);
 
 /*
+ * From now on calls fn(arg) in the server's thread before each reply is written, so before
+ * the kernel can know of it; NULL for no more.
+ */
+void fk_before_replies(struct fakekernel *fk, void (*fn)(void *arg), void *arg);
+
+/*
  * Sends DESTROY, then INIT again to a new libfuse session over the same table (libfuse
  * answers a second INIT on one session with EIO). The books are empty then.
  */
