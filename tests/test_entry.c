@@ -8,6 +8,8 @@
 #include "fakekernel/fakekernel.h"
 #include "fakekernel/memfs.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <linux/fuse.h>
 #include <stdio.h>
 
@@ -18,6 +20,7 @@ struct world {
 	struct fakekernel *fk;
 	struct fk_client c;
 	unsigned int warnings;
+	unsigned int fds; /* open when it began */
 };
 
 static void quiet_log(enum finode_log_level level, const char *message, void *user)
@@ -35,12 +38,24 @@ static void use_quiet_log(struct finode_config *config, void *world)
 	config->log_user = world;
 }
 
+static unsigned int open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int count = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
 static void begin(struct world *w, unsigned int workers)
 {
 	struct fk_options options = {&memfs_operations, memfs_operations_size, &w->fs, NULL,
 				     workers};
 
-	*w = (struct world){0};
+	*w = (struct world){.fds = open_fds()};
 	assert_int_equal(memfs_start(&w->fs, use_quiet_log, w), 0);
 	options.table = w->fs.table;
 	w->fk = fk_start(&options);
@@ -61,14 +76,20 @@ static void assert_books_equal(struct world *w)
 }
 
 /* Ends without a FORGET; nothing may be left. */
-static void end(struct world *w, bool destroy)
+static void finish(struct world *w, bool destroy)
 {
-	assert_books_equal(w);
 	fk_stop(w->fk, destroy);
 	memfs_stop(&w->fs);
 	assert_int_equal(w->fs.inits, w->fs.evicts);
 	assert_int_equal(w->fs.opens, w->fs.releases);
 	assert_int_equal(w->fs.nodes, 0);
+	assert_int_equal(open_fds(), w->fds);
+}
+
+static void end(struct world *w, bool destroy)
+{
+	assert_books_equal(w);
+	finish(w, destroy);
 }
 
 static struct finode_stats stats(struct world *w)
@@ -483,6 +504,63 @@ static void be_client(void *arg, unsigned int number)
 	fk_client_play(&c, 1500);
 }
 
+static void be_liar(void *arg, unsigned int number)
+{
+	struct world *w = arg;
+	struct fk_client c;
+
+	fk_client_init(&c, w->fk, number + 900);
+	c.refuse_percent = 5;
+	c.lie_percent = 30;
+	fk_client_play(&c, 1500);
+}
+
+/* The books mean nothing then; but nobody is hurt, and everything ends. */
+static void test_d_e_a_kernel_that_lies_hurts_only_itself(void **state)
+{
+	struct world w;
+	char why[200];
+
+	(void)state;
+	begin(&w, 8);
+	run_threads(4, be_liar, &w);
+	assert_int_equal(finode_table_check(w.fs.table, why, sizeof(why)), 0);
+	assert_true(stats(&w).forgets_root > 0);
+	assert_true(stats(&w).forgets_unknown > 0);
+	assert_true(stats(&w).forgets_clamped > 0);
+	finish(&w, false);
+}
+
+static void test_the_fake_kernel_knows_which_names_lead_where(void **state)
+{
+	struct world w;
+	struct fk_entry a, b, dir;
+
+	(void)state;
+	begin(&w, 1);
+	assert_int_equal(fk_mknod(&w.c, 1, "a", S_IFREG | 0644, &a), 0);
+	assert_int_equal(fk_create(&w.c, 1, "b", &b), 0);
+	assert_int_equal(fk_mkdir(&w.c, 1, "dir", &dir), 0);
+	assert_int_equal(fk_rename(&w.c, 1, "a", dir.nodeid, "c", 0), 0);
+	assert_int_equal(fk_cached(w.fk, 1, "a"), 0);
+	assert_int_equal(fk_cached(w.fk, dir.nodeid, "c"), a.nodeid);
+	assert_int_equal(fk_rename(&w.c, 1, "b", dir.nodeid, "c", RENAME_EXCHANGE), 0);
+	assert_int_equal(fk_cached(w.fk, 1, "b"), a.nodeid);
+	assert_int_equal(fk_cached(w.fk, dir.nodeid, "c"), b.nodeid);
+	/* And the server agrees. */
+	assert_int_equal(fk_lookup(&w.c, 1, "b", &b), 0);
+	assert_int_equal(b.nodeid, a.nodeid);
+	assert_int_equal(fk_rename(&w.c, 1, "b", dir.nodeid, "c", RENAME_NOREPLACE),
+			 -EEXIST);
+	assert_int_equal(fk_rename(&w.c, 1, "b", dir.nodeid, "d", RENAME_WHITEOUT), 0);
+	assert_int_equal(fk_cached(w.fk, 1, "b"), 0);
+	assert_int_equal(fk_lookup(&w.c, 1, "b", &b), 0);
+	assert_int_equal(b.mode & S_IFMT, S_IFCHR);
+	assert_int_equal(fk_unlink(&w.c, 1, "b"), 0);
+	assert_int_equal(fk_cached(w.fk, 1, "b"), 0);
+	end(&w, false);
+}
+
 static void test_c_books_balance_with_many_workers_and_failing_replies(void **state)
 {
 	static const unsigned int workers[] = {1, 2, 8};
@@ -526,6 +604,8 @@ int main(void)
 		cmocka_unit_test(
 			test_j_a_session_ends_with_or_without_destroy_and_can_begin_again),
 		cmocka_unit_test(test_reply_err_turns_what_is_no_errno_into_eio),
+		cmocka_unit_test(test_d_e_a_kernel_that_lies_hurts_only_itself),
+		cmocka_unit_test(test_the_fake_kernel_knows_which_names_lead_where),
 		cmocka_unit_test(
 			test_c_books_balance_with_many_workers_and_failing_replies),
 	};

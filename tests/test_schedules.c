@@ -6,6 +6,8 @@
 #include "support/fixture.h"
 #include "support/schedule.h"
 
+#include <stdio.h>
+
 #include "inode.h"
 
 /* An actor and the one call that it makes. */
@@ -574,5 +576,7 @@ int main(void)
 		cmocka_unit_test(test_f_a_file_in_use_while_it_closes_is_released_once),
 	};
 
+	printf("schedules: %zu orders of steps, each made to happen\n",
+	       sizeof(tests) / sizeof(tests[0]));
 	return cmocka_run_group_tests_name("schedules", tests, NULL, NULL);
 }

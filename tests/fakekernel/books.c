@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 void books_init(struct books *books)
@@ -14,11 +15,61 @@ void books_init(struct books *books)
 	pthread_mutex_init(&books->mutex, NULL);
 }
 
+static struct name_key name_key(uint64_t parent, const char *name)
+{
+	struct name_key key;
+
+	memset(&key, 0, sizeof(key));
+	key.parent = parent;
+	snprintf(key.name, sizeof(key.name), "%s", name);
+	return key;
+}
+
+void books_cache(struct books *books, uint64_t parent, const char *name, uint64_t nodeid)
+{
+	const struct name_key key = name_key(parent, name);
+	struct cached_name *cached;
+
+	pthread_mutex_lock(&books->mutex);
+	HASH_FIND(hh, books->names, &key, sizeof(key), cached);
+	if (cached && nodeid == 0) {
+		HASH_DEL(books->names, cached);
+		free(cached);
+	} else if (cached) {
+		cached->nodeid = nodeid;
+	} else if (nodeid != 0) {
+		cached = calloc(1, sizeof(*cached));
+		cached->key = key;
+		cached->nodeid = nodeid;
+		HASH_ADD(hh, books->names, key, sizeof(key), cached);
+	}
+	pthread_mutex_unlock(&books->mutex);
+}
+
+uint64_t books_cached(struct books *books, uint64_t parent, const char *name)
+{
+	const struct name_key key = name_key(parent, name);
+	struct cached_name *cached;
+	uint64_t nodeid;
+
+	pthread_mutex_lock(&books->mutex);
+	HASH_FIND(hh, books->names, &key, sizeof(key), cached);
+	nodeid = cached ? cached->nodeid : 0;
+	pthread_mutex_unlock(&books->mutex);
+	return nodeid;
+}
+
 void books_clear(struct books *books)
 {
+	struct cached_name *cached, *next_name;
 	struct book *book, *next;
 
 	pthread_mutex_lock(&books->mutex);
+	HASH_ITER(hh, books->names, cached, next_name)
+	{
+		HASH_DEL(books->names, cached);
+		free(cached);
+	}
 	HASH_ITER(hh, books->head, book, next)
 	{
 		HASH_DEL(books->head, book);

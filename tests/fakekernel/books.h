@@ -17,9 +17,20 @@ struct book {
 	UT_hash_handle hh;
 };
 
+/* A name that the kernel has in its dentry cache. */
+struct cached_name {
+	struct name_key {
+		uint64_t parent;
+		char name[256]; /* zero behind the name */
+	} key;
+	uint64_t nodeid;
+	UT_hash_handle hh;
+};
+
 struct books {
 	pthread_mutex_t mutex;
 	struct book *head;
+	struct cached_name *names;
 	char complaint[200]; /* the first thing that was wrong; empty if nothing */
 };
 
@@ -35,6 +46,9 @@ uint64_t books_take(struct books *books, uint64_t nodeid, uint64_t n);
 uint64_t books_of(struct books *books, uint64_t nodeid);
 /* Any nodeid with a count, or 0. */
 uint64_t books_any(struct books *books);
+/* What a name leads to; nodeid 0 takes the name out. */
+void books_cache(struct books *books, uint64_t parent, const char *name, uint64_t nodeid);
+uint64_t books_cached(struct books *books, uint64_t parent, const char *name);
 /* 0, or -1 with the first difference to the table in why. */
 int books_compare(struct books *books, struct finode_table *table, char *why, size_t size);
 

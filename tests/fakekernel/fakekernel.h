@@ -66,7 +66,8 @@ struct fk_client {
 	struct fakekernel *fk;
 	uint64_t random;	     /* state of the generator */
 	unsigned int refuse_percent; /* how many replies are refused, 0 to 100 */
-	bool refused;		     /* was the last one? */
+	unsigned int lie_percent; /* how often fk_client_play() forgets what it may not */
+	bool refused;		  /* was the last one? */
 	struct fuse_forget_data held[FK_HELD_MAX];
 	unsigned int held_count;
 };
@@ -126,8 +127,9 @@ uint64_t fk_forget_later(struct fk_client *c, uint64_t nodeid, uint64_t n);
 void fk_send_held(struct fk_client *c);
 /* A FORGET that the books know nothing of: a lie. */
 void fk_forget_lie(struct fk_client *c, uint64_t nodeid, uint64_t n);
-/* What the books say of a nodeid. */
+/* What the books say of a nodeid, and of a name: the nodeid that it leads to, or 0. */
 uint64_t fk_count(struct fakekernel *fk, uint64_t nodeid);
+uint64_t fk_cached(struct fakekernel *fk, uint64_t parent, const char *name);
 /* FORGETs everything that is in the books, in batches. */
 void fk_forget_everything(struct fk_client *c);
 

@@ -138,12 +138,26 @@ static void step(struct player *p)
 	}
 }
 
+/* What only a broken or hostile kernel does: too much, twice, unknown, the root. */
+static void lie(struct player *p)
+{
+	static const uint64_t counts[] = {0, 1, 2, 1000, UINT64_MAX};
+	uint64_t nodeid = draw(p->c, 3) ? draw(p->c, 40) : connection_draw(p->c);
+	uint64_t count = counts[draw(p->c, 5)];
+
+	fk_forget_lie(p->c, nodeid, count);
+	if (draw(p->c, 2))
+		fk_forget_lie(p->c, nodeid, count);
+}
+
 void fk_client_play(struct fk_client *c, unsigned long steps)
 {
 	struct player p = {.c = c};
 
 	for (unsigned long i = 0; i < steps; i++) {
 		step(&p);
+		if (draw(c, 100) < c->lie_percent)
+			lie(&p);
 		if (draw(c, 50) == 0)
 			fk_send_held(c);
 	}

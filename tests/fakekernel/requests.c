@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The requests of the fake kernel, and what its books make of their replies. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fuse.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,6 +91,8 @@ static int call_for_entry(struct fk_client *c, uint32_t opcode, uint64_t nodeid,
 			       entry.attr.mode, created);
 	books_count(connection_books(c->fk), entry.nodeid, entry.generation,
 		    entry.attr.mode);
+	/* The header's nodeid is the parent in all of them, LINK too. */
+	books_cache(connection_books(c->fk), nodeid, in->first, entry.nodeid);
 	return 0;
 }
 
@@ -155,6 +158,7 @@ int fk_create(struct fk_client *c, uint64_t parent, const char *name, struct fk_
 	out->fh = reply.open.fh;
 	out->open_flags = reply.open.open_flags;
 	books_count(connection_books(c->fk), out->nodeid, out->generation, out->mode);
+	books_cache(connection_books(c->fk), parent, name, out->nodeid);
 	return 0;
 }
 
@@ -166,14 +170,24 @@ static int call_for_nothing(struct fk_client *c, uint32_t opcode, uint64_t nodei
 	return got < 0 ? (int)got : 0;
 }
 
+static int remove_name(struct fk_client *c, uint32_t opcode, uint64_t parent,
+		       const char *name)
+{
+	int err = call_for_nothing(c, opcode, parent, &(struct named){.first = name});
+
+	if (!err)
+		books_cache(connection_books(c->fk), parent, name, 0);
+	return err;
+}
+
 int fk_unlink(struct fk_client *c, uint64_t parent, const char *name)
 {
-	return call_for_nothing(c, FUSE_UNLINK, parent, &(struct named){.first = name});
+	return remove_name(c, FUSE_UNLINK, parent, name);
 }
 
 int fk_rmdir(struct fk_client *c, uint64_t parent, const char *name)
 {
-	return call_for_nothing(c, FUSE_RMDIR, parent, &(struct named){.first = name});
+	return remove_name(c, FUSE_RMDIR, parent, name);
 }
 
 int fk_rename(struct fk_client *c, uint64_t parent, const char *name, uint64_t newparent,
@@ -182,7 +196,16 @@ int fk_rename(struct fk_client *c, uint64_t parent, const char *name, uint64_t n
 	const struct fuse_rename2_in head = {.newdir = newparent, .flags = flags};
 	const struct named in = {&head, sizeof(head), name, newname};
 
-	return call_for_nothing(c, FUSE_RENAME2, parent, &in);
+	struct books *books = connection_books(c->fk);
+	uint64_t moved = books_cached(books, parent, name);
+	uint64_t other = books_cached(books, newparent, newname);
+	int err = call_for_nothing(c, FUSE_RENAME2, parent, &in);
+
+	if (!err) {
+		books_cache(books, newparent, newname, moved);
+		books_cache(books, parent, name, flags & RENAME_EXCHANGE ? other : 0);
+	}
+	return err;
 }
 
 int fk_getattr(struct fk_client *c, uint64_t nodeid, struct fk_entry *out)
@@ -279,6 +302,11 @@ int fk_readdir(struct fk_client *c, uint64_t nodeid, uint64_t fh, uint64_t off, 
 uint64_t fk_count(struct fakekernel *fk, uint64_t nodeid)
 {
 	return books_of(connection_books(fk), nodeid);
+}
+
+uint64_t fk_cached(struct fakekernel *fk, uint64_t parent, const char *name)
+{
+	return books_cached(connection_books(fk), parent, name);
 }
 
 uint64_t fk_forget(struct fk_client *c, uint64_t nodeid, uint64_t n)
