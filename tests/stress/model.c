@@ -103,20 +103,26 @@ static void obtain_one(struct model *m)
 	struct model_object *o = object_by_key(m, key);
 	struct finode *inode = NULL;
 	int result, init_error = draw(m, 16) ? 0 : -EACCES;
+	bool match_error, may_fail;
 
 	if (!free_object(m))
 		return;
 	m->f.init_error = init_error;
-	m->f.match_says = draw(m, 16) != 0;
+	m->f.match_says = draw(m, 16) ? 1 : draw(m, 2) ? 0 : -EPERM;
+	match_error = o && o->type == type && m->f.match_says < 0;
 	m->f.fail_after = draw(m, 8) ? -1 : (long)draw(m, 3);
+	may_fail = m->f.fail_after >= 0;
 	result = obtain_as(&m->f, key, type, 0, &inode);
-	if (o && (o->type != type || !m->f.match_says)) {
+	if (o && (o->type != type || m->f.match_says == 0)) {
 		model_retire(m, o); /* also if making the new one fails then */
 		o = NULL;
 	}
 	m->f.init_error = 0;
 	m->f.match_says = 1;
-	if (result == -ENOMEM && !o && m->f.fail_after >= 0)
+	m->f.fail_after = -1;
+	if (match_error && result == -EPERM)
+		return;
+	if (result == -ENOMEM && !o && may_fail)
 		m->failed_allocations++;
 	else if (o && result == FINODE_FOUND)
 		took_reference(m, o, inode);
@@ -124,7 +130,6 @@ static void obtain_one(struct model *m)
 		created(m, inode, key, type);
 	else if (o || !init_error || result != init_error)
 		differ(m, "obtain of key %lu returned %d", (unsigned long)key, result);
-	m->f.fail_after = -1;
 }
 
 static void find_one(struct model *m)
