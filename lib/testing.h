@@ -23,9 +23,10 @@ void finode__yield(const char *point);
 #define FINODE_YIELD(point) finode__yield(point)
 
 /* Only a name that is defined as 1 becomes TESTING_COMMA_1, and 1 the second argument. */
-#define FINODE_MUTANT(name)	  TESTING_IS_1(FINODE_MUTANT_##name)
-#define TESTING_IS_1(value)	  TESTING_PASTE(value)
-#define TESTING_PASTE(value)	  TESTING_CHOOSE(TESTING_COMMA_##value)
+#define FINODE_MUTANT(name)  TESTING_IS_1(FINODE_MUTANT_##name)
+#define TESTING_IS_1(value)  TESTING_PASTE(value)
+#define TESTING_PASTE(value) TESTING_CHOOSE(TESTING_COMMA_##value)
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): the comma is the point of it */
 #define TESTING_CHOOSE(comma)	  TESTING_SECOND(comma 1, 0, 0)
 #define TESTING_COMMA_1		  0,
 #define TESTING_SECOND(a, b, ...) b
