@@ -77,6 +77,7 @@ int finode_dirbuf_add(struct finode_dirbuf *buf, const char *name, off_t off,
 		finode_count(inode, 1);
 	}
 	memcpy(place + head, &dirent, FUSE_NAME_OFFSET);
+	/* A dirent has no '\0'. NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
 	memcpy(place + head + FUSE_NAME_OFFSET, name, name_size);
 	buf->used += size;
 	return 0;

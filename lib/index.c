@@ -50,8 +50,8 @@ struct finode *finode__index_find(const struct index *index, const struct probe 
 	return NULL;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): one statement here, dozens in uthash's macro
- */
+/* One statement here, dozens in uthash's macro. */
+/* NOLINTNEXTLINE(readability-function-size) */
 int finode__index_add(struct index *index, struct finode *inode,
 		      const struct finode_allocator *allocator, uint64_t *bytes)
 {

@@ -65,8 +65,7 @@ __attribute__((format(printf, 2, 3))) static int broken(const struct verdict *ve
 
 	va_start(args, format);
 	if (verdict->why && verdict->size > 0)
-		/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is; clang-tidy 14
-		 */
+		/* It is begun. NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
 		vsnprintf(verdict->why, verdict->size, format, args);
 	va_end(args);
 	return -EUCLEAN;

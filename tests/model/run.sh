@@ -1,0 +1,107 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# run.sh: walks through every state of inode.pml with Spin, once for each variant, and sees
+# that each of the defects that can be put into the model is noticed. Needs no argument,
+# leaves nothing behind. Exits 77 where Spin or a compiler is missing.
+set -eu
+model=$(cd "$(dirname "$0")" && pwd)/inode.pml
+for tool in spin gcc; do
+	command -v $tool >/dev/null || { echo "SKIPPED: no $tool"; exit 77; }
+done
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# The longest path that is looked at; a search that comes to its end there is a failure.
+depth=100000
+
+# search NAME OPTIMIZE DEFINE..: leaves Spin's answer in $work/NAME/answer
+search() {
+	name=$1
+	optimize=$2
+	shift 2
+	mkdir "$work/$name"
+	cd "$work/$name"
+	cp "$model" . # Spin writes a trail beside it
+	spin "$@" -a inode.pml >answer || return 1
+	gcc "$optimize" -w -DSAFETY -DCOLLAPSE -DMEMLIM=1000 -o pan pan.c >>answer 2>&1 ||
+		return 1
+	./pan -m$depth -w22 >>answer 2>&1
+}
+
+# A search that saw every state and no error. Errors in Spin's answer are lines like
+# "pan:1: invalid end state (at depth 54)"; limits are "error: max search depth too small".
+is_complete() {
+	grep -q '^Full statespace search' "$1" && grep -q 'errors: 0$' "$1" &&
+		! grep -Eqi '^pan:1:|^error|too small|not completed|out of memory' "$1"
+}
+
+# passes NAME DEFINE..: no error in any state, and no state left out
+passes() {
+	name=$1
+	shift
+	answer=$work/$name/answer
+	if ! search "$name" -O2 "$@" || ! is_complete "$answer"; then
+		echo "$name ($*): FAILED"
+		head -n 30 "$answer"
+		spin -t -p -g "$@" inode.pml 2>&1 | tail -n 60
+		return 1
+	fi
+	awk -v name="$name" -v defines="$*" '
+		/states, stored/ { states = $1 }
+		/transitions \(=/ { transitions = $1 }
+		/depth reached/ { deepest = $6; sub(",", "", deepest) }
+		/total actual memory/ { memory = $1 }
+		END { printf "%-16s %9d states %10d transitions, depth %d, %d MB: no errors  (%s)\n",
+			name, states, transitions, deepest, memory, defines }' "$answer"
+}
+
+# broken DEFECT EXPECTED DEFINE..: Spin finds an error, and it is the expected one
+broken() {
+	name=$1
+	expected=$2
+	shift 2
+	search "$name" -O0 -DBREAK_"$name" "$@" || :
+	noticed=$(sed -n 's/^pan:1: \(.*\) (at depth.*/\1/p' "$work/$name/answer")
+	brief=$(echo "$noticed" | sed -n 's/^assertion violated (*\([A-Z]_[a-z_]*\)||.*/\1/p')
+	if echo "$noticed" | grep -q "$expected"; then
+		echo "$name: noticed: ${brief:-$noticed}"
+	else
+		echo "$name: FAILED: expected $expected, noticed: ${noticed:-nothing}"
+		return 1
+	fi
+}
+
+# Two halves of about the same length, at once.
+first() {
+	passes hostile -DHOSTILE
+	broken NO_SEQ_CHECK A_id_names_no_other_object -DHOSTILE
+	broken NO_CLAMP E_ -DHOSTILE
+	broken COUNT_BEFORE_REF E_ -DHOSTILE
+}
+second() {
+	passes honest -DHONEST
+	passes honest_forgets -DHONEST -DFORGETTERS=2 -DROUNDS=1
+	passes hostile_forgets -DHOSTILE -DFORGETTERS=2 -DHANDLERS=1 -DROUNDS=2
+	broken FREE_OUTSIDE_LOCK I_live_in_index_has_a_reference -DHONEST
+	broken NO_RECHECK E_ended_while_held -DHONEST
+	broken NO_WAKE 'invalid end state' -DHONEST
+	broken LEAVE_INDEX_EARLY 'B_one_object_of_a_key\|Z_nothing_is_left' -DHONEST
+	broken REMOVE_RETIRED 'K_index_is_free\|B_one_object' -DHONEST
+	broken COUNT_AFTER_REPLY C_ -DHONEST
+	broken NO_UNCOUNT C_counts_agree_at_rest -DHONEST
+}
+# A subshell with set -e ends at its first failure; `wait` brings its result.
+(set -e; first) >"$work/first" 2>&1 &
+one=$!
+(set -e; second) >"$work/second" 2>&1 &
+two=$!
+bad=0
+wait $one || bad=1
+wait $two || bad=1
+cat "$work/first" "$work/second"
+[ $bad = 0 ] || exit 1
+cat "$work/first" "$work/second" | awk '
+	/ states / { variants++; states += $2; transitions += $4 }
+	/: noticed: / { defects++ }
+	END { printf "model: %d states and %d transitions in %d variants, all of them; %d defects noticed\n",
+		states, transitions, variants, defects }'
