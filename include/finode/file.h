@@ -56,7 +56,7 @@ struct finode_file_ops {
  * Makes an open file of an inode, which the caller holds and keeps.
  * @param out  a new reference, beside the one that stands for being open
  * @return 0; -ENOMEM, with nothing left behind; -EINVAL if the table has no file_ops;
- *         what init() returned
+ *         -EOVERFLOW for 2^31 references to the inode at once; what init() returned
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_file_open(struct finode *inode, void *arg,

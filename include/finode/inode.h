@@ -144,8 +144,9 @@ struct finode_ops {
  * @param out  a new reference; NULL on failure
  * @return FINODE_FOUND; FINODE_CREATED; -ENOMEM, with nothing left behind (guarantee K);
  *         -EINVAL for a key of a wrong size or a mode without a known type;
- *         -EDEADLK when called from init() or evict() of this key; -EIO if init() or
- *         match() broke its contract; else what init() or match() returned.
+ *         -EDEADLK when called from init() or evict() of this key; -EOVERFLOW for 2^31
+ *         references at once; -EIO if init() or match() broke its contract; else what
+ *         init() or match() returned.
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_obtain(struct finode_mount *mount,
