@@ -16,9 +16,9 @@
  *     that slots are used again as soon as they can be.
  *   - A slot's word is `seq * 8 + refs` in one byte, read and changed as one, as in the
  *     code. All slots in use is the model's out of memory: obtain fails with -ENOMEM.
- *   - Handlers: each serves up to ROUNDS requests, one after the other. A request obtains
- *     or finds the inode, or has a nodeid from the kernel; it may retire it; it may count
- *     it and reply, and the reply may fail. init() may fail and match() may say "no" or
+ *   - Handlers: each serves up to ROUNDS (OTHER_ROUNDS) requests, one after the other. A
+ *     request obtains or finds the inode; it may retire it; it may count it and reply,
+ *     and the reply may fail. init() may fail and match() may say "no" or
  *     fail, each time anew.
  *   - Forgetters: threads that serve the kernel's FORGETs. An honest kernel takes back
  *     only what replies gave it. A hostile one sends any number of any nodeid, old, new
@@ -28,14 +28,18 @@
  *
  * How steps are cut
  *
- * Each atomic instruction (load, compare-exchange, fetch-sub) and each taking and giving
- * back of the lock is a step of its own, and others may run between any two. Plain memory
- * that the lock protects changes in the same step as an atomic instruction or a lock
- * operation next to it: nobody else looks at it there. A compare-exchange that fails loads
- * the new value in the same step, as it does in C. Steps are sequentially consistent.
+ * Each atomic instruction (load, compare-exchange, fetch-sub) and each release of the lock
+ * is a step of its own, and others may run between any two. Plain memory that the lock
+ * protects is looked at and changed in the same step as the taking of the lock, and so is
+ * the one atomic instruction that some of the critical sections have: whatever others do
+ * between the two could as well be done before the lock was taken. Only obtain and find
+ * have more (a load and a compare-exchange), and there they are steps. A compare-exchange
+ * that fails loads the new value in the same step, as it does in C. Steps are
+ * sequentially consistent. init() and evict() last from the step that makes the object
+ * NEW or EVICTING to the step that returns, and others run meanwhile.
  *
  * Ghosts are variables that the code does not have. They change in the step that they
- * speak of, and are read by CHECKs only.
+ * speak of, and are read by CHECKs only, but for the honest kernel's book.
  *
  * Variants: HONEST or HOSTILE. BREAK_<name> puts in a defect that Spin must notice.
  */
@@ -105,86 +109,7 @@ byte given[SLOTS];    /* the kernel's own book: replies it got, minus FORGETs it
 byte given_seq[SLOTS]; /* and the nodeid, while that is not 0 */
 #endif
 
-/* To be the first of an atomic sequence: takes the lock. */
-#define LOCK_TAKE owner == NOBODY -> owner = me
-
-/* In all that follows: s and seq are the nodeid in hand, me is the process. */
-
-/* Uses the object: the caller has a reference. */
-#define USE CHECK(E_used_after_its_end, SEQ(word[s]) == seq && state[s] == LIVE)
-
-inline lock_release()
-{
-	owner = NOBODY
-}
-
-/* pthread_cond_broadcast(), by the lock's owner. */
-inline broadcast()
-{
-	waits_clear = 0;
-	do
-	:: waits_clear < PROCESSES -> waits[waits_clear] = 0; waits_clear++
-	:: else -> break
-	od;
-	waits_clear = 0
-}
-
-#ifdef BREAK_NO_SEQ_CHECK
-#define REFUSED(w) (REFS(w) == 0)
-#else
-#define REFUSED(w) (REFS(w) == 0 || SEQ(w) != seq)
-#endif
-
-/*
- * slots_get() and slots_hold(): takes a reference, if the word has the id's sequence and
- * references. `own` is 0 for the one that stands for the count.
- */
-inline slots_take(own, taken)
-{
-	w = word[s];
-	slots_take_loaded(own, taken)
-}
-
-inline slots_take_loaded(own, taken)
-{
-	do
-	:: atomic {
-		if
-		:: REFUSED(w) -> taken = 0; w = 0; break
-		:: !REFUSED(w) && word[s] == w ->
-			CHECK(A_id_names_no_other_object, SEQ(w) == seq);
-			assert(REFS(w) < 7);
-			word[s] = w + 1;
-			holders[s] = holders[s] + own;
-			taken = 1;
-			w = 0;
-			break
-		:: !REFUSED(w) && word[s] != w -> w = word[s]
-		fi
-	   }
-	od
-}
-
-/* slots_put(): drops a reference, unless it is the last; then `last` is 1. */
-inline slots_put(own, last)
-{
-	atomic { USE; w = word[s] };
-	do
-	:: atomic {
-		CHECK(E_put_without_a_reference, SEQ(w) == seq && REFS(w) > 0);
-		if
-		:: REFS(w) == 1 -> last = 1; w = 0; break
-		:: REFS(w) != 1 && word[s] == w ->
-			word[s] = w - 1;
-			holders[s] = holders[s] - own;
-			last = 0;
-			w = 0;
-			break
-		:: REFS(w) != 1 && word[s] != w -> w = word[s]
-		fi
-	   }
-	od
-}
+#include "slots.pml"
 
 /* inode_remove_locked(). */
 inline inode_remove()
@@ -193,7 +118,8 @@ inline inode_remove()
 #if defined(BREAK_REMOVE_RETIRED)
 	:: true -> index = NONE
 #elif defined(BREAK_LEAVE_INDEX_EARLY)
-	:: true /* long gone */
+	:: index == s -> index = NONE /* after a failed init(); else long gone */
+	:: else
 #else
 	:: !retired[s] -> index = NONE
 	:: else
@@ -397,7 +323,7 @@ inline subtract_loaded(much)
 	done = 0
 }
 
-/* Removes a reader's knowledge of an object: equal states become one. */
+/* Forgets what was in hand, so that states that differ only in that become one. */
 inline let_go()
 {
 	atomic { s = 0; seq = 0; w = 0; n = 0; flag = 0; done = 0 }
