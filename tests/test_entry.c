@@ -19,7 +19,7 @@ struct world {
 	struct memfs fs;
 	struct fakekernel *fk;
 	struct fk_client c;
-	unsigned int warnings;
+	_Atomic unsigned int warnings;
 	unsigned int fds; /* open when it began */
 };
 

@@ -150,7 +150,9 @@ static void counting_log(enum finode_log_level level, const char *message, void 
 	f->logs++;
 	if (level == FINODE_LOG_ERROR)
 		f->errors++;
+	pthread_mutex_lock(&f->last_log_mutex); /* the callback runs on any thread */
 	snprintf(f->last_log, sizeof(f->last_log), "%s", message);
+	pthread_mutex_unlock(&f->last_log_mutex);
 }
 
 void fixture_init(struct fixture *f)
@@ -158,6 +160,7 @@ void fixture_init(struct fixture *f)
 	static const uint64_t root_number = 1;
 
 	memset(f, 0, sizeof(*f));
+	pthread_mutex_init(&f->last_log_mutex, NULL);
 	f->match_says = 1;
 	f->fail_after = -1;
 	f->config = (struct finode_config)FINODE_CONFIG_INIT;

@@ -62,6 +62,7 @@ struct fixture {
 	_Atomic unsigned int inits, evicts, init_failures, matches, releases, logs, errors;
 	_Atomic unsigned int broken; /* an object that was not whole in a callback */
 	char last_log[512];
+	pthread_mutex_t last_log_mutex;
 
 	/* what shall happen */
 	_Atomic int init_error; /* init() fails with it */
