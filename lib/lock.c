@@ -20,6 +20,7 @@ void finode__lock_finish(struct lock *lock)
 static const char *const rank_names[LOCK_RANKS] = {
 	[LOCK_RANK_SHARD] = "shard",
 	[LOCK_RANK_SLOTS] = "slots",
+	[LOCK_RANK_NOTIFY] = "notify",
 };
 
 /* One bit for each rank that this thread holds. */

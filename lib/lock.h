@@ -20,6 +20,7 @@
 enum lock_rank {
 	LOCK_RANK_SHARD = 0, /* a shard of the index, the states of its inodes, its pools */
 	LOCK_RANK_SLOTS = 1, /* the growth of one array of slots */
+	LOCK_RANK_NOTIFY = 2, /* the queue of notifications of a session */
 	LOCK_RANKS
 };
 

@@ -52,12 +52,11 @@ static unsigned int open_fds(void)
 
 static void begin(struct world *w, unsigned int workers)
 {
-	struct fk_options options = {&memfs_operations, memfs_operations_size, &w->fs, NULL,
-				     workers};
+	struct fk_options options = {.workers = workers};
 
 	*w = (struct world){.fds = open_fds()};
 	assert_int_equal(memfs_start(&w->fs, use_quiet_log, w), 0);
-	options.table = w->fs.table;
+	options.server = memfs_server(&w->fs);
 	w->fk = fk_start(&options);
 	assert_non_null(w->fk);
 	fk_client_init(&w->c, w->fk, 1);

@@ -57,13 +57,12 @@ static void assert_books_equal(struct world *w)
 
 static void begin(struct world *w)
 {
-	struct fk_options options = {&memfs_operations, memfs_operations_size, &w->fs, NULL,
-				     1};
+	struct fk_options options = {.workers = 1};
 
 	memset(w, 0, sizeof(*w));
 	w->fail_after = -1;
 	assert_int_equal(memfs_start(&w->fs, use_allocator, w), 0);
-	options.table = w->fs.table;
+	options.server = memfs_server(&w->fs);
 	w->fk = fk_start(&options);
 	assert_non_null(w->fk);
 	fk_client_init(&w->c, w->fk, 1);
