@@ -246,6 +246,12 @@ ssize_t fk_raw(struct fk_client *c, uint32_t opcode, uint64_t nodeid, const void
 	return w.error ? w.error : w.got;
 }
 
+void fk_send(struct fk_client *c, uint32_t opcode, uint64_t nodeid, const void *in,
+	     size_t in_size)
+{
+	send_message(c->fk, opcode, nodeid, next_unique(c->fk), in, in_size);
+}
+
 void connection_send_forget(struct fakekernel *fk, uint64_t nodeid, uint64_t n)
 {
 	const struct fuse_forget_in in = {.nlookup = n};

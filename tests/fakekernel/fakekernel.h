@@ -135,6 +135,10 @@ int fk_readdir(struct fk_client *c, uint64_t nodeid, uint64_t fh, uint64_t off, 
 ssize_t fk_raw(struct fk_client *c, uint32_t opcode, uint64_t nodeid, const void *in,
 	       size_t in_size, void *out, size_t out_size);
 
+/* A message that has no reply. */
+void fk_send(struct fk_client *c, uint32_t opcode, uint64_t nodeid, const void *in,
+	     size_t in_size);
+
 /* Takes up to n from the books and sends the FORGET; returns how much it was. */
 uint64_t fk_forget(struct fk_client *c, uint64_t nodeid, uint64_t n);
 /* The same, but holds it back. */
