@@ -13,8 +13,8 @@
  * own check must be clean.
  *
  * The session must let nothing through that makes libfuse read past the end of a message:
- * each one lies in memory of its own size, so that AddressSanitizer sees it. INTERRUPT is
- * left out: libfuse 3.14 parks one that comes before its request in a list that the end of
+ * each one lies in memory of its own size, so that AddressSanitizer sees what handlers and
+ * string functions read of it. INTERRUPT is left out: libfuse 3.14 parks one that comes before its request in a list that the end of
  * the session does not free.
  */
 #include "fakekernel/memfs.h"
