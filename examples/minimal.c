@@ -180,6 +180,7 @@ static void lo_reply_child(fuse_req_t req, struct finode *dir, const char *name,
 	struct lo_object obj = LO_OBJECT_NONE;
 	int err = lo_open_object(lo_inode(dir)->fd, name, O_NOFOLLOW, &obj);
 
+	lo_bound(req);
 	if (!err)
 		err = finode_obtain(dir->mount, lo_key(&obj), &obj, &inode);
 	if (err == -ENOENT)
@@ -189,7 +190,6 @@ static void lo_reply_child(fuse_req_t req, struct finode *dir, const char *name,
 	else
 		finode_reply_entry(req, dir, name, inode, &lo_entry(&obj, created));
 	lo_close(&obj.fd); /* unless lo_init() took it */
-	lo_bound(req);
 }
 
 /*
@@ -433,6 +433,7 @@ static void lo_reply_opened(fuse_req_t req, struct finode *dir, const char *name
 	/* What was opened, whatever has the name by now. */
 	int err = lo_open_object(AT_FDCWD, lo_path(fd, path), 0, &obj);
 
+	lo_bound(req);
 	if (!err)
 		err = finode_obtain(dir->mount, lo_key(&obj), &obj, &inode);
 	if (err >= 0)
@@ -446,7 +447,6 @@ static void lo_reply_opened(fuse_req_t req, struct finode *dir, const char *name
 		finode_reply_tmpfile(req, dir, inode, &lo_entry(&obj, S_IFREG), file, fi);
 	lo_close(&fd); /* unless lo_file_init() took it */
 	lo_close(&obj.fd);
-	lo_bound(req);
 }
 
 static void lo_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -616,6 +616,7 @@ static void lo_list(fuse_req_t req, size_t size, off_t off, uint64_t fh, bool pl
 	struct finode_dirbuf buf = {0};
 	int err = file ? finode_dirbuf_init(&buf, file->inode, size, plus) : -EBADF;
 
+	lo_bound(req);
 	if (!err)
 		err = lo_fill(&buf, file->inode, lo_fd(file), off, plus);
 	if (err) {
@@ -624,7 +625,6 @@ static void lo_list(fuse_req_t req, size_t size, off_t off, uint64_t fh, bool pl
 	} else {
 		finode_dirbuf_reply(&buf, req);
 	}
-	lo_bound(req);
 }
 
 static void lo_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t off,
