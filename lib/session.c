@@ -62,7 +62,7 @@ static bool can_splice(int fd)
 
 /* ---- What comes in ---- */
 
-/* The session whose request this thread has read and not yet finished, if any. */
+/* The session of which this thread has read a request and sent no reply since, if any. */
 static _Thread_local const struct session *serving;
 
 bool finode__session_is_serving(const struct session *s)
@@ -141,7 +141,8 @@ static ssize_t session_read(int fd, void *buf, size_t size, void *userdata)
 	}
 	if (in->opcode == FUSE_INIT)
 		note_init(s, in);
-	serving = s;
+	if (finode__message_wants_reply(in))
+		serving = s;
 	return (ssize_t)finode__foreign_translate(s, buf, (size_t)got, size);
 }
 
@@ -185,6 +186,7 @@ static ssize_t session_writev(int fd, struct iovec *iov, int count, void *userda
 		complete_init(s, iov[1].iov_base);
 		s->init_unique = 0;
 	}
+	serving = NULL;
 	return s->io.writev(fd, iov, count, &s->base);
 }
 
@@ -193,6 +195,7 @@ static ssize_t session_splice_send(int in, off_t *in_off, int out, off_t *out_of
 {
 	struct session *s = userdata;
 
+	serving = NULL;
 	return s->io.splice_send(in, in_off, out, out_off, size, flags, &s->base);
 }
 

@@ -379,6 +379,37 @@ static struct finode_session *unconnected(struct world *w)
 	return session;
 }
 
+static _Atomic int flush_after_reply;
+
+static void flush_behind_the_reply(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct finode_session *s = finode_session_of(req);
+
+	(void)parent;
+	(void)name;
+	finode_reply_negative(req, 0);
+	flush_after_reply = finode_notify_flush(s);
+}
+
+static void test_who_has_replied_may_wait(void **state)
+{
+	struct fuse_lowlevel_ops ops;
+	struct fk_entry e;
+	struct world w;
+
+	(void)state;
+	world_prepare(&w);
+	ops = *w.options.server.ops;
+	ops.lookup = flush_behind_the_reply;
+	w.options.server.ops = &ops;
+	world_connect(&w);
+	flush_after_reply = 1;
+	assert_int_equal(fk_lookup(&w.c, 1, "f", &e), -ENOENT);
+	AWAIT(flush_after_reply != 1);
+	assert_int_equal(flush_after_reply, 0);
+	world_end(&w, false);
+}
+
 static void test_nothing_is_queued_before_init(void **state)
 {
 	struct finode_session *session;
@@ -573,6 +604,7 @@ int main(void)
 		cmocka_unit_test(test_a_full_queue_tells_the_caller),
 		cmocka_unit_test(test_what_the_kernel_does_not_know_is_success),
 		cmocka_unit_test(test_a_handler_may_invalidate_what_it_answers),
+		cmocka_unit_test(test_who_has_replied_may_wait),
 		cmocka_unit_test(test_nothing_is_queued_before_init),
 		cmocka_unit_test(test_the_end_drops_what_waits),
 		cmocka_unit_test(

@@ -21,11 +21,12 @@ struct memfs {
 	_Atomic int init_error;	 /* init() fails with it */
 	_Atomic bool bogus_type; /* LOOKUP answers with attributes of another type */
 	_Atomic bool bogus_size;
-	_Atomic bool bogus_root;     /* LOOKUP answers with the root */
-	_Atomic bool bogus_name;     /* READDIR lists a name with a '/' */
-	_Atomic bool open_flags;     /* CREATE sets every flag of struct fuse_file_info */
-	double timeout;		     /* seconds, of every entry; 1 unless told otherwise */
-	double negative_timeout;     /* seconds, of LOOKUPs that find nothing; 0 at first */
+	_Atomic bool bogus_root; /* LOOKUP answers with the root */
+	_Atomic bool bogus_name; /* READDIR lists a name with a '/' */
+	_Atomic bool open_flags; /* CREATE sets every flag of struct fuse_file_info */
+	_Atomic double timeout;	 /* seconds, of every entry; 1 unless told otherwise */
+	_Atomic double
+		negative_timeout;    /* seconds, of LOOKUPs that find nothing; 0 at first */
 	_Atomic unsigned long syncs; /* SYNCFS requests */
 	_Atomic int statx_flags, statx_mask; /* of the last STATX */
 	_Atomic bool statx_open;	     /* had it an open file? */
