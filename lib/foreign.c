@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "protocol.h"
+#include "testing.h"
 
 /* Where libfuse knows the operation itself, the author's callback becomes its. */
 #define NATIVE_TMPFILE (FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17))
@@ -104,7 +105,9 @@ size_t finode__foreign_translate(const struct session *s, void *message, size_t 
 		return s->config.syncfs ? translate_syncfs(in, size, room) : size;
 	case FUSE_IOCTL:
 		/* Nobody but the two above may make a carrier. */
-		((struct fuse_ioctl_in *)(void *)(in + 1))->flags &= ~CARRIER_RESERVED;
+		if (!FINODE_MUTANT(believe_ioctls))
+			((struct fuse_ioctl_in *)(void *)(in + 1))->flags &=
+				~CARRIER_RESERVED;
 		return size;
 	default:
 		return size;

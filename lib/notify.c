@@ -14,6 +14,7 @@
 #include "protocol.h"
 #include "session.h"
 #include "table.h"
+#include "testing.h"
 
 #define LIMIT_DEFAULT 65536u
 #define PRUNE_AT_ONCE 128 /* nodeids in one message */
@@ -230,7 +231,7 @@ static enum fate send_taken(struct session *s, const struct notice *taken)
 
 	if (!err)
 		return SENT;
-	if (err == -ENOENT)
+	if (err == -ENOENT && !FINODE_MUTANT(absence_is_failure))
 		return ABSENT;
 	finode__log_first(s->base.table, &s->notify.refused,
 			  "the kernel refused a notification, kind %u, nodeid %#llx: %s "
@@ -260,7 +261,7 @@ static void *notify_main(void *arg)
 		lock_take(&n->lock);
 		end_locked(s, taken, fate);
 	}
-	while (n->first)
+	while (n->first && !FINODE_MUTANT(keep_unsent))
 		end_locked(s, pop_locked(n), DROPPED);
 	n->stopped = true;
 	lock_release(&n->lock);
@@ -317,12 +318,12 @@ static int enter_locked(struct session *s, const struct saying *saying, const ch
 
 	if (err)
 		return err;
-	if (find_locked(n, saying, name, hash)) {
+	if (find_locked(n, saying, name, hash) && !FINODE_MUTANT(no_merge)) {
 		n->stats.notify[saying->kind].queued++;
 		n->stats.notify[saying->kind].merged++;
 		return 0;
 	}
-	if (n->waiting >= n->limit) {
+	if (n->waiting >= n->limit && !FINODE_MUTANT(no_limit)) {
 		n->stats.notify_full++;
 		return -ENOBUFS;
 	}
@@ -493,7 +494,8 @@ void finode__notify_stop(struct session *s)
 	if (!started)
 		return;
 	/* It may be in a write that waits for a request that no loop reads any more. */
-	finode__session_drain(s, thread_has_stopped);
+	if (!FINODE_MUTANT(no_drain))
+		finode__session_drain(s, thread_has_stopped);
 	pthread_join(n->thread, NULL);
 }
 

@@ -25,6 +25,7 @@
 #include "message.h"
 #include "protocol.h"
 #include "table.h"
+#include "testing.h"
 
 /* ---- The transport: one message at a time over a file descriptor ---- */
 
@@ -167,7 +168,7 @@ static ssize_t session_splice_receive(int in, off_t *in_off, int out, off_t *out
 static void complete_init(struct session *s, struct fuse_init_out *out)
 {
 	if (s->kernel.features & FINODE_KERNEL_PARALLEL_DIROPS) {
-		if (s->serial_dirops)
+		if (s->serial_dirops || FINODE_MUTANT(forget_parallel_dirops))
 			out->flags &= ~(uint32_t)FUSE_PARALLEL_DIROPS;
 		else
 			out->flags |= FUSE_PARALLEL_DIROPS;
