@@ -184,7 +184,7 @@ static void lo_reply_child(fuse_req_t req, struct finode *dir, const char *name,
 	if (!err)
 		err = finode_obtain(dir->mount, lo_key(&obj), &obj, &inode);
 	if (err == -ENOENT)
-		finode_reply_negative(req, timeout);
+		finode_reply_negative(req, dir, name, timeout);
 	else if (err < 0)
 		finode_reply_err(req, err);
 	else

@@ -206,10 +206,13 @@ int finode_reply_tmpfile(fuse_req_t req, struct finode *dir, struct finode *inod
 	return reply_opened(req, dir, "/", inode, entry, file, fi);
 }
 
-int finode_reply_negative(fuse_req_t req, double entry_timeout)
+int finode_reply_negative(fuse_req_t req, struct finode *dir, const char *name,
+			  double entry_timeout)
 {
 	struct fuse_entry_out out = {.nodeid = 0};
 
+	(void)dir; /* What names are known of, and by whom, is not kept yet. */
+	(void)name;
 	if (!(entry_timeout > 0))
 		return finode_reply_err(req, -ENOENT);
 	split_timeout(entry_timeout, &out.entry_valid, &out.entry_valid_nsec);

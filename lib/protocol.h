@@ -21,8 +21,9 @@
 #define PROTOCOL_NOTIFY_PRUNE	  9 /* 7.45 */
 
 /* The minors that brought what no flag tells of. */
-#define PROTOCOL_MINOR_EPOCH 44
-#define PROTOCOL_MINOR_PRUNE 45
+#define PROTOCOL_MINOR_RESEND 40
+#define PROTOCOL_MINOR_EPOCH  44
+#define PROTOCOL_MINOR_PRUNE  45
 
 struct protocol_statx_in {
 	uint32_t getattr_flags;

@@ -5,14 +5,16 @@
  * This file owns the connection: it is made by mount or attach, once, and ended by unmount.
  * It reads for libfuse and writes for it, from as many threads as libfuse's loop has.
  *
- * Invariants: libfuse sees no malformed message, unless it was spliced (which only a real
- * /dev/fuse can do); what INIT said is known before the author's init() runs.
+ * Invariants: where the session is interposed, libfuse sees no malformed message, unless it
+ * was spliced (which only a real /dev/fuse can do). What INIT said is known before the
+ * author's init() runs.
  */
 #include "session.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -26,6 +28,9 @@
 #include "protocol.h"
 #include "table.h"
 #include "testing.h"
+
+/* Is there anything to be done between this libfuse and a /dev/fuse? See session.h. */
+#define INTERPOSE_DEV_FUSE (FUSE_VERSION < FUSE_MAKE_VERSION(3, 18))
 
 /* ---- The transport: one message at a time over a file descriptor ---- */
 
@@ -71,31 +76,64 @@ bool finode__session_is_serving(const struct session *s)
 	return serving == s;
 }
 
+static const struct {
+	uint64_t flag;	     /* of INIT */
+	uint64_t capability; /* of libfuse, where it has one */
+	enum finode_kernel_feature feature;
+} features[] = {
+	{FUSE_SUBMOUNTS, 0, FINODE_KERNEL_SUBMOUNTS},
+	{FUSE_PARALLEL_DIROPS, FUSE_CAP_PARALLEL_DIROPS, FINODE_KERNEL_PARALLEL_DIROPS},
+	{FUSE_EXPORT_SUPPORT, FUSE_CAP_EXPORT_SUPPORT, FINODE_KERNEL_EXPORT},
+	{PROTOCOL_HAS_RESEND, 0, FINODE_KERNEL_RESEND},
+	{FUSE_HAS_EXPIRE_ONLY, FUSE_CAP_EXPIRE_ONLY, FINODE_KERNEL_EXPIRE},
+#ifdef FUSE_CAP_PASSTHROUGH
+	{PROTOCOL_PASSTHROUGH, FUSE_CAP_PASSTHROUGH, FINODE_KERNEL_PASSTHROUGH},
+#else
+	{PROTOCOL_PASSTHROUGH, 0, FINODE_KERNEL_PASSTHROUGH},
+#endif
+};
+#define FEATURES (sizeof(features) / sizeof(features[0]))
+
+/* What only the version tells. */
+static void learn_from_minor(struct finode_kernel *kernel)
+{
+	if (kernel->minor >= PROTOCOL_MINOR_EPOCH)
+		kernel->features |= FINODE_KERNEL_EPOCH;
+	if (kernel->minor >= PROTOCOL_MINOR_PRUNE)
+		kernel->features |= FINODE_KERNEL_PRUNE;
+}
+
+/* From the message itself. */
 static void learn(struct finode_kernel *kernel, const struct fuse_init_in *in)
 {
-	const struct {
-		uint64_t flag;
-		enum finode_kernel_feature feature;
-	} flags[] = {
-		{FUSE_SUBMOUNTS, FINODE_KERNEL_SUBMOUNTS},
-		{FUSE_PARALLEL_DIROPS, FINODE_KERNEL_PARALLEL_DIROPS},
-		{FUSE_EXPORT_SUPPORT, FINODE_KERNEL_EXPORT},
-		{PROTOCOL_HAS_RESEND, FINODE_KERNEL_RESEND},
-		{PROTOCOL_PASSTHROUGH, FINODE_KERNEL_PASSTHROUGH},
-		{FUSE_HAS_EXPIRE_ONLY, FINODE_KERNEL_EXPIRE},
-	};
-
 	*kernel = (struct finode_kernel){.major = in->major, .minor = in->minor};
 	kernel->flags = in->flags;
 	if (in->flags & FUSE_INIT_EXT)
 		kernel->flags |= (uint64_t)in->flags2 << 32;
-	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
-		if (kernel->flags & flags[i].flag)
-			kernel->features |= flags[i].feature;
-	if (in->minor >= PROTOCOL_MINOR_EPOCH)
-		kernel->features |= FINODE_KERNEL_EPOCH;
-	if (in->minor >= PROTOCOL_MINOR_PRUNE)
-		kernel->features |= FINODE_KERNEL_PRUNE;
+	for (size_t i = 0; i < FEATURES; i++)
+		if (kernel->flags & features[i].flag)
+			kernel->features |= features[i].feature;
+	learn_from_minor(kernel);
+}
+
+/* From what libfuse makes of it, where it keeps the message to itself. */
+static void learn_from_libfuse(struct finode_kernel *kernel,
+			       const struct fuse_conn_info *conn)
+{
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
+	const uint64_t capable = conn->capable_ext;
+#else
+	const uint64_t capable = conn->capable;
+#endif
+
+	*kernel = (struct finode_kernel){.major = conn->proto_major,
+					 .minor = conn->proto_minor};
+	for (size_t i = 0; i < FEATURES; i++)
+		if (capable & features[i].capability)
+			kernel->features |= features[i].feature;
+	if (kernel->minor >= PROTOCOL_MINOR_RESEND) /* always offered since */
+		kernel->features |= FINODE_KERNEL_RESEND;
+	learn_from_minor(kernel);
 }
 
 /* The first INIT counts; libfuse answers any other with an error. */
@@ -202,11 +240,30 @@ static ssize_t session_splice_send(int in, off_t *in_off, int out, off_t *out_of
 
 /* ---- Making one ---- */
 
+/* The same for a session that is not interposed: libfuse asks if it is told to. */
+static void want_parallel_dirops(struct session *s, struct fuse_conn_info *conn)
+{
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
+	if (s->serial_dirops)
+		fuse_unset_feature_flag(conn, FUSE_CAP_PARALLEL_DIROPS);
+	else if (s->kernel.features & FINODE_KERNEL_PARALLEL_DIROPS)
+		fuse_set_feature_flag(conn, FUSE_CAP_PARALLEL_DIROPS);
+#else
+	(void)s; /* libfuse 3.14 would not send it */
+	(void)conn;
+#endif
+}
+
 static void session_init(void *userdata, struct fuse_conn_info *conn)
 {
 	struct session *s = userdata;
 	const unsigned int before = conn->want & FUSE_CAP_PARALLEL_DIROPS;
 
+	if (!s->interposed) {
+		learn_from_libfuse(&s->kernel, conn);
+		want_parallel_dirops(s, conn);
+		atomic_store_explicit(&s->initialised, true, memory_order_release);
+	}
 	if (s->author.init)
 		s->author.init(userdata, conn);
 	/* libfuse 3.14 wants it by default, and so shows an author who does not. */
@@ -303,7 +360,7 @@ static int clone_fd(int master)
 }
 #endif
 
-/* Puts the session between libfuse and the fd. */
+/* Puts the session between libfuse and the fd; -ENOTSUP if libfuse was not built for it. */
 static int interpose(struct session *s, int fd)
 {
 	struct fuse_custom_io io = {.writev = session_writev, .read = session_read};
@@ -319,8 +376,16 @@ static int interpose(struct session *s, int fd)
 #else
 	err = fuse_session_custom_io(s->base.fuse, &io, fd);
 #endif
-	s->connected = err == 0;
+	s->interposed = err == 0;
 	return err == -1 ? -EINVAL : err;
+}
+
+/* Between libfuse and a /dev/fuse, or not, as this libfuse needs it. */
+static int interpose_if_needed(struct session *s, int fd)
+{
+	int err = INTERPOSE_DEV_FUSE ? interpose(s, fd) : -ENOTSUP;
+
+	return err == -ENOTSUP ? 0 : err;
 }
 
 static void use_fd(struct session *s, int fd)
@@ -345,16 +410,30 @@ int finode_session_mount(struct finode_session *session, const char *mountpoint)
 	if (fuse_session_mount(session->fuse, mountpoint) != 0)
 		return -EIO;
 	use_fd(s, fuse_session_fd(session->fuse));
-	err = interpose(s, fuse_session_fd(session->fuse));
+	err = interpose_if_needed(s, fuse_session_fd(session->fuse));
 	if (err)
 		fuse_session_unmount(session->fuse);
+	s->connected = err == 0;
 	return err;
+}
+
+/* libfuse takes an fd that is open already by this name of a mountpoint. */
+static int attach_fd(struct session *s, int fd)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "/dev/fd/%d", fd);
+	if (fuse_session_mount(s->base.fuse, name) != 0)
+		return -EBADF;
+	use_fd(s, fd);
+	return interpose_if_needed(s, fd);
 }
 
 int finode_session_attach(struct finode_session *session, int fd,
 			  const struct fuse_custom_io *io)
 {
 	struct session *s = session_of(session);
+	int err;
 
 	if (s->connected)
 		return -EALREADY;
@@ -364,18 +443,28 @@ int finode_session_attach(struct finode_session *session, int fd,
 		return -EINVAL;
 	if (io)
 		s->io = *io;
-	else
-		use_fd(s, fd);
-	return interpose(s, fd);
+	err = io ? interpose(s, fd) : attach_fd(s, fd);
+	s->connected = err == 0;
+	return err;
 }
 
 /* ---- Ending one ---- */
+
+static size_t drain_size(size_t max_write)
+{
+	const size_t least = 1u << 20, most = 1u << 28; /* pages of a request: 2^16 */
+	const size_t payload = max_write < least  ? least
+			       : max_write > most ? most
+						  : max_write;
+
+	return payload + 65536;
+}
 
 void finode__session_drain(struct session *s, bool (*done)(struct session *s))
 {
 	const struct finode_allocator *allocator = &s->base.table->allocator;
 	/* What the kernel may send: it refuses to fill a smaller buffer. */
-	const size_t size = (s->max_write > (1u << 20) ? s->max_write : 1u << 20) + 65536;
+	const size_t size = drain_size(s->max_write);
 	struct pollfd poller = {.fd = fuse_session_fd(s->base.fuse), .events = POLLIN};
 	struct fuse_in_header *in = NULL;
 

@@ -8,6 +8,10 @@
  * way out; message.c judges what comes in; foreign.c turns requests that this libfuse does
  * not know into some that it knows; notify.c owns what the server says unasked.
  *
+ * libfuse from 3.18 on knows what a kernel of /dev/fuse sends, and from 3.18.3 on lets
+ * nobody between it and its fd unless it was built for that. There the session keeps out of
+ * the way (not interposed), but for a transport of the author's own.
+ *
  * Fields are set by create, or by INIT before the author's init() runs, and are not changed
  * after that, but for those that are atomic and the queue of notify.c, with its own lock.
  */
@@ -36,6 +40,7 @@ struct session {
 	struct session_author author;
 	struct fuse_custom_io io; /* the transport, below libfuse */
 	bool connected;
+	bool interposed; /* libfuse reads and writes through the session */
 
 	struct finode_kernel kernel;
 	_Atomic bool initialised; /* kernel is set */

@@ -92,13 +92,15 @@ FINODE_API int finode_reply_tmpfile(fuse_req_t req, struct finode *dir,
 				    struct finode_file *file, struct fuse_file_info *fi);
 
 /**
- * Answers LOOKUP: there is no such name, and the kernel may believe that for
+ * Answers LOOKUP: there is no `name` in `dir`, and the kernel may believe that for
  * `entry_timeout` seconds without asking again. With 0 it is the error ENOENT, which the
  * kernel does not cache. Counts nothing.
+ * @param dir  borrowed
  * @return 0, or a negative errno if the reply did not reach the kernel
  * @since 0.1
  */
-FINODE_API int finode_reply_negative(fuse_req_t req, double entry_timeout);
+FINODE_API int finode_reply_negative(fuse_req_t req, struct finode *dir, const char *name,
+				     double entry_timeout);
 
 /**
  * Answers GETATTR or SETATTR. Attributes of another type than the inode's would make the
@@ -221,9 +223,10 @@ FINODE_API void finode_reply_forget_multi(fuse_req_t req, struct finode_table *t
  *   - it tells what the kernel offered in its INIT, finode_session_kernel();
  *   - it asks for parallel lookups and readdirs in one directory, which libfuse before 3.17
  *     forgets to send and later ones leave out;
- *   - it delivers TMPFILE, STATX and SYNCFS, which libfuse knows since 3.17, since 3.18 and
- *     not yet;
- *   - it looks at each message before libfuse does: libfuse believes every length in it;
+ *   - it delivers TMPFILE and STATX, which libfuse knows since 3.17 and since 3.18, and
+ *     SYNCFS, which it does not know yet;
+ *   - it looks at each message before libfuse does, which believes every length in it
+ *     (before 3.18; since then, over a transport of the author's own);
  *   - it sends notifications, see below.
  *
  * Mount options, signal handlers and loops stay libfuse's, on `fuse`. The session is the
@@ -266,7 +269,8 @@ struct finode_session_config {
 	/**
 	 * SYNCFS: write everything of the filesystem whose root is `nodeid` to its disk.
 	 * End with finode_reply_err(). Only sent over virtio-fs, and by kernel 7.3 for
-	 * fuseblk; a kernel of /dev/fuse does not ask. (protocol 7.34)
+	 * fuseblk; a kernel of /dev/fuse does not ask, and libfuse 3.18 would not deliver
+	 * it from there. (protocol 7.34)
 	 */
 	void (*syncfs)(fuse_req_t req, fuse_ino_t nodeid);
 
@@ -312,7 +316,8 @@ FINODE_API FINODE_NODISCARD int finode_session_mount(struct finode_session *sess
  * userdata. What comes from there is as untrusted as a guest.
  * @param fd  consumed on success: closed with the session
  * @param io  borrowed for the call; read and writev are required
- * @return 0; -EINVAL; -EBADF; -ENOMEM; -EALREADY
+ * @return 0; -EINVAL; -EBADF; -ENOMEM; -EALREADY; -ENOTSUP for an `io` where libfuse was
+ *         built without custom io, as 3.18.3 and later are unless somebody asks for it
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_session_attach(struct finode_session *session,
@@ -352,7 +357,9 @@ enum finode_kernel_feature {
 /** What the kernel said in its INIT. */
 struct finode_kernel {
 	uint32_t major, minor; /**< the protocol's version */
-	uint64_t flags;	       /**< FUSE_* flags of linux/fuse.h, the high word too */
+	/** FUSE_* flags of linux/fuse.h, the high word too; 0 with libfuse from 3.18 on,
+	 * which keeps the message to itself. */
+	uint64_t flags;
 	unsigned int features; /**< the same in this library's words, enum above */
 };
 
@@ -429,8 +436,8 @@ FINODE_API int finode_notify_resend(struct finode_session *session);
 /**
  * Waits until all that was queued before has been written. Must not be called from a
  * handler: a message may wait for that handler's own reply.
- * @return 0; -EDEADLK if it was called from a handler (noticed in libfuse's loops, not in
- *         an author's own threads); -ENOTCONN if the session ended before
+ * @return 0; -EDEADLK if it was called from a handler (noticed in libfuse's loops before
+ *         3.18, not in an author's own threads); -ENOTCONN if the session ended before
  * @since 0.1
  */
 FINODE_API int finode_notify_flush(struct finode_session *session);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "connection.h"
+#include "wire.h"
 
 #define MESSAGE_MAX (1u << 17)
 #define WORKERS_MAX 8
@@ -96,22 +97,29 @@ static ssize_t notified(struct fakekernel *fk, const struct iovec *iov, int coun
 	return errno ? -1 : (ssize_t)header->len;
 }
 
-static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
+static ssize_t take_message(void *arg, const struct iovec *iov, int count)
 {
+	struct fakekernel *fk = arg;
 	const struct fuse_out_header *header = iov[0].iov_base;
-	const struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)count};
-	void (*before)(void *arg) = by_fd[fd]->before_reply;
+	const struct msghdr message = {.msg_iov = (struct iovec *)iov,
+				       .msg_iovlen = (size_t)count};
+	void (*before)(void *arg) = fk->before_reply;
 
-	(void)userdata;
 	if (header->unique == 0)
-		return notified(by_fd[fd], iov, count);
+		return notified(fk, iov, count);
 	if (before)
-		before(by_fd[fd]->before_reply_arg);
-	if (refuse(by_fd[fd], header->unique)) {
+		before(fk->before_reply_arg);
+	if (refuse(fk, header->unique)) {
 		errno = ENOENT;
 		return -1;
 	}
-	return sendmsg(fd, &message, MSG_NOSIGNAL);
+	return sendmsg(fk->server_fd, &message, MSG_NOSIGNAL);
+}
+
+static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
+{
+	(void)userdata;
+	return take_message(by_fd[fd], iov, count);
 }
 
 void fk_before_replies(struct fakekernel *fk, void (*fn)(void *arg), void *arg)
@@ -327,7 +335,14 @@ static int open_session(struct fakekernel *fk)
 	by_fd[fk->server_fd] = fk;
 	err = finode_session_create(&args, &fk->options.server, &fk->session);
 	fuse_opt_free_args(&args);
-	return err ? err : finode_session_attach(fk->session, fk->server_fd, &io);
+	if (err)
+		return err;
+	err = finode_session_attach(fk->session, fk->server_fd, &io);
+	if (err != -ENOTSUP)
+		return err;
+	/* This libfuse lets nobody in between but by the fd that it reads and writes. */
+	wire_watch(fk->server_fd, take_message, fk);
+	return finode_session_attach(fk->session, fk->server_fd, NULL);
 }
 
 static int begin_session(struct fakekernel *fk)
@@ -355,6 +370,7 @@ static void end_session(struct fakekernel *fk, bool destroy)
 	pthread_join(fk->reader, NULL);
 	finode_session_destroy(fk->session); /* closes the server's end */
 	by_fd[fk->server_fd] = NULL;
+	wire_unwatch(fk->server_fd);
 	close(fk->kernel_fd);
 }
 

@@ -147,7 +147,7 @@ static void mem_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (!err)
 		err = tree_lookup(fs->tree, mem_inode(dir)->node, name, &node);
 	if (err == -ENOENT)
-		finode_reply_negative(req, fs->negative_timeout);
+		finode_reply_negative(req, dir, name, fs->negative_timeout);
 	else if (err)
 		finode_reply_err(req, err);
 	else

@@ -4,6 +4,8 @@
 
 #include <dirent.h>
 
+#include "session.h"
+
 static void *allocate(size_t size, void *user)
 {
 	struct world *w = user;
@@ -101,6 +103,11 @@ void world_end(struct world *w, bool destroy)
 {
 	world_assert_balanced(w);
 	world_finish(w, destroy);
+}
+
+bool world_is_interposed(struct world *w)
+{
+	return session_of(fk_session(w->fk))->interposed;
 }
 
 struct finode_stats world_stats(struct world *w)

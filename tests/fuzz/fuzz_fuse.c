@@ -14,10 +14,11 @@
  *
  * The session must let nothing through that makes libfuse read past the end of a message:
  * each one lies in memory of its own size, so that AddressSanitizer sees what handlers and
- * string functions read of it. INTERRUPT is left out: libfuse 3.14 parks one that comes before its request in a list that the end of
- * the session does not free.
+ * string functions read of it. INTERRUPT is left out: libfuse 3.14 parks one that comes
+ * before its request in a list that the end of the session does not free.
  */
 #include "fakekernel/memfs.h"
+#include "fakekernel/wire.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@
 #include <sys/eventfd.h>
 #include <sys/uio.h>
 
+#include "message.h"
 #include "protocol.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -36,6 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define GROWTH (sizeof(struct fuse_ioctl_in))
 
 static char payload[PAYLOAD_MAX] __attribute__((aligned(8)));
+static bool interposed;			     /* the session sees messages before libfuse */
 static const struct fuse_in_header *arrived; /* what io_read() gives, once */
 static uint64_t named[NAMED];		     /* nodeids and handles of replies */
 static unsigned int named_count;
@@ -67,12 +70,11 @@ static ssize_t io_read(int fd, void *buf, size_t size, void *userdata)
 	return -1;
 }
 
-static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
+static ssize_t take_reply(void *arg, const struct iovec *iov, int count)
 {
 	ssize_t sum = 0;
 
-	(void)fd;
-	(void)userdata;
+	(void)arg;
 	for (int i = 0; i < count; i++)
 		sum += (ssize_t)iov[i].iov_len;
 	if (reply_fails) {
@@ -83,6 +85,13 @@ static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
 	if (count > 1 && iov[1].iov_len >= sizeof(uint64_t))
 		memcpy(&named[named_count++ % NAMED], iov[1].iov_base, sizeof(uint64_t));
 	return sum;
+}
+
+static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
+{
+	(void)fd;
+	(void)userdata;
+	return take_reply(NULL, iov, count);
 }
 
 static bool may_grow(uint32_t opcode)
@@ -105,8 +114,14 @@ static void process(struct finode_session *session, uint32_t opcode, uint64_t no
 	memcpy(message, &header, sizeof(header));
 	memcpy(message + sizeof(header), payload, size);
 	arrived = (const void *)message;
-	if (fuse_session_receive_buf(session->fuse, &buf) > 0)
+	if (!interposed) { /* then libfuse is not to be fed with what may not be */
+		buf.size = header.len;
+		memcpy(buf.mem, message, header.len);
+		if (!finode__message_fault(arrived, header.len, false))
+			fuse_session_process_buf(session->fuse, &buf);
+	} else if (fuse_session_receive_buf(session->fuse, &buf) > 0) {
 		fuse_session_process_buf(session->fuse, &buf);
+	}
 	free(buf.mem);
 	free(message);
 }
@@ -142,9 +157,13 @@ static struct finode_session *start_session(struct memfs *fs)
 	char *argv[] = {"fuzz_fuse", NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
 	struct finode_session *session;
+	int fd = eventfd(0, EFD_CLOEXEC); /* nothing is read from it or written */
 
-	if (finode_session_create(&args, &config, &session) != 0 ||
-	    finode_session_attach(session, eventfd(0, EFD_CLOEXEC), &io) != 0)
+	if (finode_session_create(&args, &config, &session) != 0)
+		abort();
+	interposed = finode_session_attach(session, fd, &io) == 0;
+	wire_watch(fd, take_reply, NULL);
+	if (!interposed && finode_session_attach(session, fd, NULL) != 0)
 		abort();
 	fuse_opt_free_args(&args);
 	reply_fails = 0;

@@ -2,6 +2,7 @@
 /*
  * The session and its notifications against the real kernel: memfs, served by this process
  * at a mountpoint of its own, used by children. As root with /dev/fuse; else it skips.
+ * What a test has mounted is static: a test that fails leaves its server running.
  */
 #include "support/fixture.h"
 
@@ -113,8 +114,11 @@ static pid_t start_child(struct mounted *m, child_fn fn, const char *name)
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
-	if (pid == 0)
+	if (pid == 0) {
+		/* Else it would keep the connection alive that it waits for. */
+		close(fuse_session_fd(m->session->fuse));
 		_exit(fn(m->path, name));
+	}
 	return pid;
 }
 
@@ -179,7 +183,7 @@ static void hold_slow(struct memfs *fs, fuse_req_t req, uint64_t parent, const c
 
 static bool two_lookups_overlap(int serial, unsigned int hold_ms)
 {
-	struct mounted m;
+	static struct mounted m;
 	pid_t slow;
 
 	begin_with(&m, &(struct finode_session_config){.serial_dirops = serial});
@@ -239,7 +243,7 @@ static int child_statx(const char *dir, const char *name)
 
 static void tmpfile_and_statx(const struct fuse_lowlevel_ops *ops)
 {
-	struct mounted m;
+	static struct mounted m;
 
 	begin_with(&m, &(struct finode_session_config){.ops = ops});
 	assert_int_equal(run_child(&m, child_tmpfile, "linked"), 0);
@@ -341,7 +345,7 @@ static int tell_absent(struct finode_session *s)
 
 static void test_the_kernel_looks_up_again_what_is_no_longer_true(void **state)
 {
-	struct mounted m;
+	static struct mounted m;
 
 	(void)state;
 	begin(&m);
@@ -371,7 +375,7 @@ static void invalidate_itself(struct memfs *fs, fuse_req_t req, uint64_t parent,
 
 static void test_a_handler_may_invalidate_the_very_entry_that_it_answers(void **state)
 {
-	struct mounted m;
+	static struct mounted m;
 
 	(void)state;
 	begin(&m);
@@ -429,7 +433,7 @@ static void test_100000_invalidations_from_handlers_under_load_all_complete(void
 {
 	struct finode_session_stats s;
 	uint64_t queued = 0, done = 0;
-	struct mounted m;
+	static struct mounted m;
 	pid_t pids[LOAD];
 	char name[16];
 
@@ -484,14 +488,13 @@ static int child_make_many(const char *dir, const char *name)
 static void test_prune_of_idle_inodes_makes_the_table_shrink(void **state)
 {
 	uint64_t nodeids[64], cursor = 0;
-	struct mounted m;
+	static struct mounted m;
 	size_t count;
 
 	(void)state;
 	begin(&m);
 	m.fs.timeout = 1000;
 	assert_int_equal(run_child(&m, child_make_many, "f"), 0);
-	assert_int_equal(table_stats(&m).inodes, PRUNE_FILES + 1);
 	if (!(finode_session_kernel(m.session)->features & FINODE_KERNEL_PRUNE)) {
 		print_message(
 			"SKIPPED: this kernel has no FUSE_NOTIFY_PRUNE (Linux 6.18)\n");
@@ -505,7 +508,11 @@ static void test_prune_of_idle_inodes_makes_the_table_shrink(void **state)
 	assert_int_equal(finode_notify_flush(m.session), 0);
 	AWAIT(table_stats(&m).inodes == 1);
 	assert_int_equal(table_stats(&m).forgets_clamped, 0);
+	/* All of the files, unless somebody on this machine drops caches at this moment. */
+	assert_true(session_stats(&m).notify[FINODE_NOTIFY_PRUNE].sent > 0);
 	assert_int_equal(session_stats(&m).notify[FINODE_NOTIFY_PRUNE].failed, 0);
+	print_message("%lu inodes pruned\n",
+		      (unsigned long)session_stats(&m).notify[FINODE_NOTIFY_PRUNE].sent);
 	finish(&m);
 }
 
@@ -539,7 +546,7 @@ static void note_last(struct memfs *fs, fuse_req_t req, uint64_t parent, const c
  */
 static void test_the_end_comes_through_a_notification_that_waits(void **state)
 {
-	struct mounted m = {0};
+	static struct mounted m;
 	pid_t lost;
 
 	(void)state;
