@@ -168,14 +168,16 @@ static void session_ioctl(fuse_req_t req, fuse_ino_t nodeid, unsigned int cmd, v
 			  size_t in_size, size_t out_size)
 {
 	struct session *s = session_of(finode_session_of(req));
+	/* Where the session does not see messages, nobody has made a carrier. */
+	const bool carrier = s->interposed && flags & CARRIER;
 
-	if (!(flags & CARRIER) && s->author.ioctl)
+	if (!carrier && s->author.ioctl)
 		s->author.ioctl(req, nodeid, cmd, arg, fi, flags, in_buf, in_size,
 				out_size);
-	else if (flags & CARRIER && cmd == PROTOCOL_STATX)
+	else if (carrier && cmd == PROTOCOL_STATX)
 		s->config.statx(req, nodeid, (int)out_size, (int)(uintptr_t)arg,
 				flags & CARRIER_WITH_FH ? fi : NULL);
-	else if (flags & CARRIER)
+	else if (carrier)
 		s->config.syncfs(req, nodeid);
 	else
 		finode_reply_err(req, -ENOSYS);
