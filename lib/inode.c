@@ -14,6 +14,8 @@
  *   - init(), match() and evict() run with no lock held (guarantee F). What they work on
  *     is safe: a NEW or EVICTING inode is out of everyone else's reach, and for match()
  *     the caller holds a reference.
+ *   - In a table with aliases, those of an inode go between its last reference and
+ *     evict(), so no name leads to what is being evicted for long.
  */
 #include "inode.h"
 
@@ -24,6 +26,7 @@
 #include "finode/name.h"
 #include "log.h"
 #include "memory.h"
+#include "names.h"
 #include "testing.h"
 
 /*
@@ -145,12 +148,14 @@ static struct finode *inode_alloc_locked(struct shard *shard, const struct probe
 					 const struct finode_key *key)
 {
 	struct finode_table *table = probe->mount->table;
-	size_t object_size = table->ops->object_size;
+	size_t key_offset = table->ops->object_size;
 	struct inode_core *core;
 	struct finode *inode;
 	char *object;
 
-	object = memory_get(&table->allocator, &shard->bytes, object_size + probe->size);
+	if (table->names)
+		key_offset = object_end(table->ops) + node_size(key->mode);
+	object = memory_get(&table->allocator, &shard->bytes, key_offset + probe->size);
 	if (!object)
 		return NULL;
 	inode = (struct finode *)(void *)(object + table->ops->base_offset);
@@ -159,7 +164,7 @@ static struct finode *inode_alloc_locked(struct shard *shard, const struct probe
 	inode->type = (uint16_t)(key->mode & S_IFMT);
 	inode->library_state = INODE_NEW;
 	core = inode_core(inode);
-	core->hh.key = memcpy(object + object_size, probe->bytes, probe->size);
+	core->hh.key = memcpy(object + key_offset, probe->bytes, probe->size);
 	core->hh.keylen = probe->size;
 	core->hh.hashv = probe->hash;
 	return inode;
@@ -276,11 +281,14 @@ static int begin_life(struct finode *inode, void *arg)
 	return err ? err : FINODE_CREATED;
 }
 
-/* EVICTING -> nothing. */
-static void end_life(struct finode *inode)
+/* EVICTING -> nothing. Its aliases join the doomed. */
+static void end_life(struct finode *inode, struct finode_alias **doomed)
 {
 	struct shard *shard = inode_shard(inode);
 
+	FINODE_YIELD("put: before its names go");
+	if (inode_table(inode)->names)
+		finode__aliases_detach(inode, doomed);
 	call_evict(inode);
 	if (FINODE_MUTANT(evict_twice))
 		call_evict(inode);
@@ -393,7 +401,7 @@ struct finode *finode_hold(struct finode *inode)
 }
 
 /* Drops what may be the last reference, and ends the inode's life if it is. */
-static void put_last(struct finode *inode, struct slot *slot)
+static void put_last(struct finode *inode, struct slot *slot, struct finode_alias **doomed)
 {
 	struct shard *shard = inode_shard(inode);
 	bool last;
@@ -410,32 +418,62 @@ static void put_last(struct finode *inode, struct slot *slot)
 		inode->library_state = INODE_EVICTING;
 	lock_release(&shard->lock);
 	if (last)
-		end_life(inode);
+		end_life(inode, doomed);
 }
 
-void finode_put(struct finode *inode)
+/* As finode_put(), but leaves what is doomed by it to the caller. */
+static void put(struct finode *inode, struct finode_alias **doomed)
 {
-	enum slots_put result;
-	struct slot *slot;
+	struct slot *slot = inode_slot(inode);
+	enum slots_put result = slot ? slots_put(slot, inode->nodeid) : SLOTS_PUT_NOT_HELD;
 
-	if (!inode)
-		return;
-	slot = inode_slot(inode);
-	result = slot ? slots_put(slot, inode->nodeid) : SLOTS_PUT_NOT_HELD;
 	if (result == SLOTS_PUT_DONE)
 		return;
 	if (result == SLOTS_PUT_LAST && !inode_is_root(inode))
-		put_last(inode, slot);
+		put_last(inode, slot, doomed);
 	else
 		finode__misuse(inode_table(inode),
 			       "finode_put() of nodeid %#llx without a reference to it",
 			       (unsigned long long)inode->nodeid);
 }
 
+/*
+ * The end of an alias may be that of its directory, whose alias is then doomed too: a loop,
+ * since a chain of directories may be longer than a stack is deep.
+ */
+void finode__aliases_end(struct finode_alias **doomed)
+{
+	while (*doomed)
+		put(finode__alias_end(doomed), doomed);
+}
+
+void finode_put(struct finode *inode)
+{
+	struct finode_alias *doomed = NULL;
+
+	if (!inode)
+		return;
+	put(inode, &doomed);
+	finode__aliases_end(&doomed);
+}
+
+bool finode__inode_takes_names(const struct finode *inode)
+{
+	struct shard *shard = inode_shard(inode);
+	bool takes;
+
+	lock_take(&shard->lock);
+	takes = inode->library_state == INODE_LIVE &&
+		!(inode->library_flags & INODE_RETIRED);
+	lock_release(&shard->lock);
+	return takes;
+}
+
 void finode_retire(struct finode *inode)
 {
 	struct finode_table *table = inode_table(inode);
 	struct shard *shard = inode_shard(inode);
+	struct finode_alias *doomed = NULL;
 
 	lock_take(&shard->lock);
 	if (inode->library_state == INODE_LIVE && !(inode->library_flags & INODE_RETIRED)) {
@@ -447,6 +485,10 @@ void finode_retire(struct finode *inode)
 		shard->retired_now++;
 	}
 	lock_release(&shard->lock);
+	if (!table->names)
+		return;
+	finode__aliases_detach(inode, &doomed);
+	finode__aliases_end(&doomed);
 }
 
 const void *finode_key_bytes(const struct finode *inode, size_t *size)
@@ -460,10 +502,12 @@ const void *finode_key_bytes(const struct finode *inode, size_t *size)
 void finode__inode_evict_held(struct finode *inode)
 {
 	struct shard *shard = inode_shard(inode);
+	struct finode_alias *doomed = NULL;
 
 	lock_take(&shard->lock);
 	slots_revoke(inode_slot(inode), inode->nodeid);
 	inode->library_state = INODE_EVICTING;
 	lock_release(&shard->lock);
-	end_life(inode);
+	end_life(inode, &doomed);
+	finode__aliases_end(&doomed);
 }

@@ -10,6 +10,9 @@
  *   - In the index unless it was retired, or init() has failed, or evict() has returned.
  *   - nlookup > 0 holds one reference; the root's table holds one for ever.
  *   - The shard is chosen by the hash, so it never changes either.
+ *
+ * The allocation is the author's object, then in tables with aliases a node (names.h), then
+ * the key.
  */
 #ifndef FINODE_LIB_INODE_H
 #define FINODE_LIB_INODE_H
@@ -51,11 +54,23 @@ static inline _Atomic uint64_t *inode_nlookup(struct finode *inode)
 	return &inode_core(inode)->nlookup;
 }
 
+/* Where the author's object ends and the next thing may begin. */
+static inline size_t object_end(const struct finode_ops *ops)
+{
+	return (ops->object_size + sizeof(uint64_t) - 1) & ~(sizeof(uint64_t) - 1);
+}
+
 /* What is allocated for one inode: the author's object and the key behind it. */
 static inline size_t inode_size(const struct finode *inode)
 {
-	return inode_table(inode)->ops->object_size + inode_core_const(inode)->hh.keylen;
+	const struct inode_core *core = inode_core_const(inode);
+	const char *object = (const char *)inode - inode_table(inode)->ops->base_offset;
+
+	return (size_t)((const char *)core->hh.key - object) + core->hh.keylen;
 }
+
+/* False before init() has returned, once finode_retire() was called, and during evict(). */
+bool finode__inode_takes_names(const struct finode *inode);
 
 /* Evicts an inode of a table that ends, although somebody still holds references. */
 void finode__inode_evict_held(struct finode *inode);

@@ -46,6 +46,8 @@ struct rare_events {
 	_Atomic uint64_t replies_failed;
 };
 
+struct names;
+
 struct finode_table {
 	/* set by create, never changed */
 	const struct finode_ops *ops;
@@ -60,6 +62,7 @@ struct finode_table {
 	struct shard *shards;
 	void *shards_memory;
 	struct finode_mount root_mount;
+	struct names *names; /* NULL if the table keeps no aliases */
 
 	/* locks of their own */
 	struct slots inodes;

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The way up: parents and paths; and how long ways end. */
+#include "support/names.h"
+
+#include <stdio.h>
+
+static void test_parent_is_the_directory_of_the_oldest_name(void **state)
+{
+	struct names_fixture n;
+	struct finode *dir, *file, *parent;
+
+	(void)state;
+	names_create(&n);
+	dir = make_dir(&n, 10);
+	file = make_file(&n, 20);
+	assert_null(finode_parent(file));
+	must_add(n.root, "d", dir);
+	must_add(dir, "f", file);
+	must_add(n.root, "f", file);
+	parent = finode_parent(file);
+	assert_ptr_equal(parent, dir);
+	finode_put(parent);
+	finode_alias_remove(dir, "f");
+	parent = finode_parent(file);
+	assert_ptr_equal(parent, n.root);
+	finode_put(parent);
+	parent = finode_parent(n.root);
+	assert_ptr_equal(parent, n.root);
+	finode_put(parent);
+	finode_put(dir);
+	finode_put(file);
+	names_finish(&n);
+}
+
+static void test_path_tries_every_name_and_says_what_is_wrong(void **state)
+{
+	struct names_fixture n;
+	struct finode *lost, *dir, *file;
+	char buf[20];
+
+	(void)state;
+	names_create(&n);
+	lost = make_dir(&n, 10);
+	dir = make_dir(&n, 11);
+	file = make_file(&n, 20);
+	assert_path(file, NULL);
+	must_add(lost, "f", file); /* leads nowhere */
+	assert_path(file, NULL);
+	must_add(n.root, "dir", dir);
+	must_add(dir, "long-name", file);
+	assert_path(file, "/dir/long-name");
+	assert_int_equal(finode_path(file, buf, 14), -ENAMETOOLONG);
+	assert_int_equal(finode_path(file, buf, 15), 14);
+	assert_int_equal(finode_path(file, buf, 0), -ENAMETOOLONG);
+	assert_int_equal(finode_path(n.root, buf, 1), -ENAMETOOLONG);
+	assert_int_equal(finode_path(n.root, buf, 2), 1);
+	must_add(n.root, "f", file); /* shorter: it fits */
+	assert_int_equal(finode_path(file, buf, 4), 2);
+	assert_string_equal(buf, "/f");
+	assert_int_equal(finode_path(file, buf, 2), -ENAMETOOLONG);
+	finode_put(file);
+	finode_put(dir);
+	finode_put(lost);
+	names_finish(&n);
+}
+
+#define DEPTH 100000
+
+static void put_chain(void *arg)
+{
+	finode_put(arg);
+}
+
+/* On a stack that recursion over the chain would overflow. */
+static void run_on_small_stack(void (*fn)(void *), void *arg)
+{
+	pthread_attr_t attr;
+	pthread_t id;
+
+	pthread_attr_init(&attr);
+	assert_int_equal(pthread_attr_setstacksize(&attr, 128 * 1024), 0);
+	assert_int_equal(pthread_create(&id, &attr, (void *(*)(void *))(void *)fn, arg), 0);
+	pthread_join(id, NULL);
+	pthread_attr_destroy(&attr);
+}
+
+static struct finode *make_chain(struct names_fixture *n, unsigned int depth)
+{
+	struct finode *dir = finode_hold(n->root);
+
+	for (unsigned int i = 0; i < depth; i++) {
+		struct finode *next = make_dir(n, 1000 + i);
+
+		must_add(dir, "d", next);
+		finode_put(dir);
+		dir = next;
+	}
+	return dir;
+}
+
+static void test_e_the_end_of_a_deep_chain_needs_no_deep_stack(void **state)
+{
+	struct names_fixture n;
+	struct finode *last;
+	char *buf = malloc(2 * DEPTH + 1);
+
+	(void)state;
+	names_create(&n);
+	last = make_chain(&n, DEPTH);
+	assert_int_equal(finode_path(last, buf, 2 * DEPTH + 1), 2 * DEPTH);
+	assert_int_equal(finode_path(last, buf, 2 * DEPTH), -ENAMETOOLONG);
+	assert_table_clean(&n.f);
+	assert_int_equal(n.f.evicts, 0);
+	run_on_small_stack(put_chain, last);
+	assert_int_equal(n.f.evicts, DEPTH);
+	free(buf);
+	names_finish(&n);
+}
+
+static void forget_chain(void *table)
+{
+	finode_table_forget_all(table);
+}
+
+static void test_j_the_end_of_the_session_takes_the_names(void **state)
+{
+	struct names_fixture n;
+	struct finode *last, *file, *dir;
+
+	(void)state;
+	names_create(&n);
+	last = make_chain(&n, 1000);
+	dir = make_dir(&n, 10);
+	file = make_file(&n, 20);
+	must_add(last, "d", dir);
+	must_add(dir, "f", file);
+	must_add(n.root, "f", file);
+	finode_count(file, 1);
+	finode_put(last);
+	finode_put(dir);
+	finode_put(file);
+	assert_int_equal(n.f.evicts, 0);
+	run_on_small_stack(forget_chain, n.f.table);
+	assert_int_equal(n.f.evicts, 1002);
+	assert_int_equal(stats_of(&n.f).aliases, 0);
+	names_finish(&n);
+}
+
+static void test_dump_has_a_line_for_each_name(void **state)
+{
+	struct names_fixture n;
+	struct finode *file;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *stream;
+
+	(void)state;
+	names_create(&n);
+	file = make_file(&n, 20);
+	must_add(n.root, "plain", file);
+	must_add(n.root, "new\nline\"", file);
+	stream = open_memstream(&text, &size);
+	assert_int_equal(finode_table_dump(n.f.table, stream), 0);
+	fclose(stream);
+	assert_non_null(strstr(text, "\n  name in 0x1 \"plain\"\n"));
+	assert_non_null(strstr(text, "\n  name in 0x1 \"new\\x0aline\\x22\"\n"));
+	free(text);
+	finode_put(file);
+	names_finish(&n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parent_is_the_directory_of_the_oldest_name),
+		cmocka_unit_test(test_path_tries_every_name_and_says_what_is_wrong),
+		cmocka_unit_test(test_e_the_end_of_a_deep_chain_needs_no_deep_stack),
+		cmocka_unit_test(test_j_the_end_of_the_session_takes_the_names),
+		cmocka_unit_test(test_dump_has_a_line_for_each_name),
+	};
+
+	return cmocka_run_group_tests_name("path", tests, NULL, NULL);
+}
