@@ -123,7 +123,8 @@ int finode__alias_create(struct finode *dir, const char *name, uint32_t hash,
 	struct finode_alias *alias;
 	int err;
 
-	if (!slots_hold(inode_slot(dir), dir->nodeid))
+	if (!FINODE_MUTANT(alias_without_its_directory) &&
+	    !slots_hold(inode_slot(dir), dir->nodeid))
 		return -EOVERFLOW;
 	alias = alias_alloc(dir, name);
 	if (!alias) {

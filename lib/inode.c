@@ -287,7 +287,7 @@ static void end_life(struct finode *inode, struct finode_alias **doomed)
 	struct shard *shard = inode_shard(inode);
 
 	FINODE_YIELD("put: before its names go");
-	if (inode_table(inode)->names)
+	if (inode_table(inode)->names && !FINODE_MUTANT(names_outlive_the_inode))
 		finode__aliases_detach(inode, doomed);
 	call_evict(inode);
 	if (FINODE_MUTANT(evict_twice))

@@ -6,7 +6,7 @@
 # usage: tests/mutants.sh SOURCE [NAME..]      only these defects, if any are named
 set -eu
 
-tests='schedules slots inode count file table entry'
+tests='schedules name_schedules slots inode count file table alias rename path dirlock entry'
 seconds=20 # for one test program; one that hangs has noticed too
 
 # compile DIR FLAG FILE..: objects of DIR, named after the files
@@ -24,7 +24,7 @@ link() {
 	extra=
 	[ "$2" != entry ] || extra="$1/fakekernel.a $1/lib.a $(pkg-config --libs fuse3)"
 	# shellcheck disable=SC2086 # lists of words
-	${CC:-cc} -pthread -o "$1/test_$2" "$1/test_$2.o" "$1/fixture.o" "$1/schedule.o" \
+	${CC:-cc} -pthread -o "$1/test_$2" "$1/test_$2.o" "$1/fixture.o" "$1/names_fixture.o" "$1/schedule.o" \
 		$extra "$1/lib.a" $libs
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Names: guarantee G, and what alias.h promises; one thread at a time. */
-#include "support/names.h"
+#include "support/names_fixture.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The way up: parents and paths; and how long ways end. */
-#include "support/names.h"
+#include "support/names_fixture.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Rename, exchange, and what they leave: guarantee G. */
-#include "support/names.h"
+#include "support/names_fixture.h"
 
 #include <stdio.h>
 

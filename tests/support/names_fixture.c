@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "names.h"
+#include "names_fixture.h"
 
 static struct names_fixture *fixture_of(const struct finode_alias *alias)
 {

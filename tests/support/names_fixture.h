@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A fixture whose table keeps names, with an author's alias that counts what happens. */
-#ifndef TESTS_NAMES_H
-#define TESTS_NAMES_H
+#ifndef TESTS_NAMES_FIXTURE_H
+#define TESTS_NAMES_FIXTURE_H
 
 #include "fixture.h"
 
