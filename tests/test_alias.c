@@ -34,7 +34,7 @@ static void test_a_file_has_many_names_and_a_walk_sees_each(void **state)
 	struct names_fixture n;
 	struct finode_alias *alias = NULL;
 	struct finode *dir, *file;
-	char name[8];
+	char name[16];
 
 	(void)state;
 	names_create(&n);
