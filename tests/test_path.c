@@ -146,29 +146,6 @@ static void test_j_the_end_of_the_session_takes_the_names(void **state)
 	names_finish(&n);
 }
 
-static void test_dump_has_a_line_for_each_name(void **state)
-{
-	struct names_fixture n;
-	struct finode *file;
-	char *text = NULL;
-	size_t size = 0;
-	FILE *stream;
-
-	(void)state;
-	names_create(&n);
-	file = make_file(&n, 20);
-	must_add(n.root, "plain", file);
-	must_add(n.root, "new\nline\"", file);
-	stream = open_memstream(&text, &size);
-	assert_int_equal(finode_table_dump(n.f.table, stream), 0);
-	fclose(stream);
-	assert_non_null(strstr(text, "\n  name in 0x1 \"plain\"\n"));
-	assert_non_null(strstr(text, "\n  name in 0x1 \"new\\x0aline\\x22\"\n"));
-	free(text);
-	finode_put(file);
-	names_finish(&n);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,7 +153,6 @@ int main(void)
 		cmocka_unit_test(test_path_tries_every_name_and_says_what_is_wrong),
 		cmocka_unit_test(test_e_the_end_of_a_deep_chain_needs_no_deep_stack),
 		cmocka_unit_test(test_j_the_end_of_the_session_takes_the_names),
-		cmocka_unit_test(test_dump_has_a_line_for_each_name),
 	};
 
 	return cmocka_run_group_tests_name("path", tests, NULL, NULL);
