@@ -206,6 +206,7 @@ void finode__alias_detach(struct finode_alias *alias, struct finode_alias **doom
 	finode__children_remove(&dir_node(alias->dir)->children, alias,
 				&names->table->allocator, &stripe->bytes);
 	stripe->attached--;
+	pthread_cond_broadcast(&stripe->changed); /* who waits for the end of its inode */
 	alias_core(alias)->attached = 0;
 	drop_hold(alias, doomed);
 }

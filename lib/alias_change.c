@@ -115,8 +115,8 @@ static int refuse(struct names *names)
 	return -ELOOP;
 }
 
-/* Attaches the alias, or dooms it. @return as finode_alias_add() */
-static int addition_commit(struct finode_alias *alias, struct finode_alias **doomed)
+int finode__alias_place(struct finode_alias *alias, bool replace,
+			struct finode_alias **doomed)
 {
 	struct addition a = {.alias = alias};
 	int result;
@@ -129,6 +129,8 @@ static int addition_commit(struct finode_alias *alias, struct finode_alias **doo
 	}
 	if (a.there && a.there->inode == alias->inode)
 		result = FINODE_FOUND; /* somebody was faster */
+	else if (a.there && !replace)
+		result = -EEXIST;
 	else if (finode__inode_takes_names(alias->inode) ||
 		 FINODE_MUTANT(retired_gets_names))
 		result = FINODE_CREATED;
@@ -174,7 +176,7 @@ int finode_alias_add(struct finode *dir, const char *name, struct finode *inode,
 	result = finode__alias_create(dir, name, hash, inode, arg, &alias);
 	if (result)
 		return result;
-	result = addition_commit(alias, &doomed);
+	result = finode__alias_place(alias, true, &doomed);
 	finode__aliases_end(&doomed);
 	return result;
 }

@@ -34,13 +34,13 @@ static void enter(struct finode *dir, bool changes)
 	while ((node->now_serving != ticket && !FINODE_MUTANT(sharers_pass_changers)) ||
 	       !may_enter(node, changes)) {
 		FINODE_YIELD("waits: directory, locked");
-		lock_wait(&stripe->lock, &stripe->unlocked);
+		lock_wait(&stripe->lock, &stripe->changed);
 	}
 	node->sharers = changes ? CHANGING : node->sharers + 1;
 	node->now_serving++;
 	/* The next one may be a sharer too. */
 	if (node->now_serving != node->next_ticket)
-		pthread_cond_broadcast(&stripe->unlocked);
+		pthread_cond_broadcast(&stripe->changed);
 	lock_release(&stripe->lock);
 }
 
@@ -52,7 +52,7 @@ static void leave(struct finode *dir, bool changes)
 	lock_take(&stripe->lock);
 	node->sharers = changes ? 0 : node->sharers - 1;
 	if (node->now_serving != node->next_ticket)
-		pthread_cond_broadcast(&stripe->unlocked);
+		pthread_cond_broadcast(&stripe->changed);
 	lock_release(&stripe->lock);
 }
 

@@ -14,8 +14,8 @@
  *   - init(), match() and evict() run with no lock held (guarantee F). What they work on
  *     is safe: a NEW or EVICTING inode is out of everyone else's reach, and for match()
  *     the caller holds a reference.
- *   - In a table with aliases, those of an inode go between its last reference and
- *     evict(), so no name leads to what is being evicted for long.
+ *   - In a table with aliases, those of an inode go after evict() has returned, for the
+ *     same reason: finode_obtain_at() of the name waits.
  */
 #include "inode.h"
 
@@ -40,7 +40,7 @@ struct callback_frame {
 
 static _Thread_local const struct callback_frame *callback_frames;
 
-static bool in_callback_for(const struct finode *inode)
+bool finode__in_callback_for(const struct finode *inode)
 {
 	const struct callback_frame *frame;
 
@@ -101,7 +101,7 @@ static int call_match(struct finode *inode, void *arg)
 	return same;
 }
 
-static bool type_is_known(mode_t mode)
+bool finode__type_is_known(mode_t mode)
 {
 	switch (mode & S_IFMT) {
 	case S_IFREG:
@@ -203,7 +203,7 @@ static void inode_remove_locked(struct shard *shard, struct finode *inode)
 {
 	struct finode_table *table = inode_table(inode);
 
-	if (!(inode->library_flags & INODE_RETIRED) || FINODE_MUTANT(unindex_retired))
+	if (!(inode->library_flags & INODE_NOT_INDEXED) || FINODE_MUTANT(unindex_retired))
 		finode__index_remove(&shard->index, inode, &table->allocator,
 				     &shard->bytes);
 	finode__slots_free(&table->inodes, &shard->inode_pool, inode->nodeid);
@@ -227,7 +227,7 @@ static int find_settled_locked(struct shard *shard, const struct probe *probe,
 			*out = inode;
 			return 0;
 		}
-		if (in_callback_for(inode))
+		if (finode__in_callback_for(inode))
 			return -EDEADLK;
 		shard->waits++;
 		FINODE_YIELD("waits: key, locked");
@@ -260,8 +260,7 @@ static int find_or_create(const struct probe *probe, const struct finode_key *ke
 	return result;
 }
 
-/* NEW -> LIVE, with the first reference, or -> nothing. */
-static int begin_life(struct finode *inode, void *arg)
+int finode__inode_begin(struct finode *inode, void *arg)
 {
 	struct shard *shard = inode_shard(inode);
 	int err = call_init(inode, arg);
@@ -287,22 +286,21 @@ static void end_life(struct finode *inode, struct finode_alias **doomed)
 	struct shard *shard = inode_shard(inode);
 
 	FINODE_YIELD("put: before its names go");
-	if (inode_table(inode)->names && !FINODE_MUTANT(names_outlive_the_inode))
-		finode__aliases_detach(inode, doomed);
 	call_evict(inode);
 	if (FINODE_MUTANT(evict_twice))
 		call_evict(inode);
+	if (inode_table(inode)->names && !FINODE_MUTANT(names_outlive_the_inode))
+		finode__aliases_detach(inode, doomed);
 	FINODE_YIELD("put: evict() returned");
 	lock_take(&shard->lock);
 	shard->evicted++;
-	if (inode->library_flags & INODE_RETIRED)
-		shard->retired_now--;
+	if (inode->library_flags & INODE_NOT_INDEXED)
+		shard->not_indexed--;
 	inode_remove_locked(shard, inode);
 	lock_release(&shard->lock);
 }
 
-/* Is the inode that was found what the caller means? As call_match(). */
-static int is_same(struct finode *inode, const struct finode_key *key, void *arg)
+int finode__inode_is_same(struct finode *inode, const struct finode_key *key, void *arg)
 {
 	return same_type_and_generation(inode, key) ? call_match(inode, arg) : 0;
 }
@@ -313,7 +311,7 @@ int finode_obtain(struct finode_mount *mount, struct finode_key key, void *arg,
 	struct probe probe;
 
 	*out = NULL;
-	if (!type_is_known(key.mode) || !probe_init(&probe, mount, &key))
+	if (!finode__type_is_known(key.mode) || !probe_init(&probe, mount, &key))
 		return -EINVAL;
 	for (;;) {
 		struct finode *inode = NULL;
@@ -321,13 +319,13 @@ int finode_obtain(struct finode_mount *mount, struct finode_key key, void *arg,
 		int same;
 
 		if (result == FINODE_CREATED)
-			result = begin_life(inode, arg);
+			result = finode__inode_begin(inode, arg);
 		if (result == FINODE_CREATED)
 			*out = inode;
 		if (result != FINODE_FOUND)
 			return result;
 		FINODE_YIELD("obtain: found, before match()");
-		same = is_same(inode, &key, arg);
+		same = finode__inode_is_same(inode, &key, arg);
 		if (same > 0) {
 			*out = inode;
 			return FINODE_FOUND;
@@ -469,6 +467,67 @@ bool finode__inode_takes_names(const struct finode *inode)
 	return takes;
 }
 
+/* A LIVE inode leaves the index before its end. */
+static void unindex_locked(struct shard *shard, struct finode *inode)
+{
+	struct finode_table *table = inode_table(inode);
+
+	if (inode->library_flags & INODE_NOT_INDEXED)
+		return;
+	if (!FINODE_MUTANT(retire_keeps_key))
+		finode__index_remove(&shard->index, inode, &table->allocator,
+				     &shard->bytes);
+	inode->library_flags |= INODE_NOT_INDEXED;
+	shard->not_indexed++;
+}
+
+void finode__inode_unindex(struct finode *inode)
+{
+	struct shard *shard = inode_shard(inode);
+
+	lock_take(&shard->lock);
+	unindex_locked(shard, inode);
+	pthread_cond_broadcast(&shard->changed);
+	lock_release(&shard->lock);
+}
+
+int finode__inode_claim(struct finode_mount *mount, const struct finode_key *key,
+			struct finode **out)
+{
+	struct finode *inode;
+	struct shard *shard;
+	struct probe probe;
+	int err;
+
+	if (!probe_init(&probe, mount, key))
+		return -EINVAL;
+	shard = shard_of_hash(mount->table, probe.hash);
+	lock_take(&shard->lock);
+	inode = finode__index_find(&shard->index, &probe);
+	if (!inode) {
+		shard->misses++;
+		err = inode_create_locked(shard, &probe, key, out);
+	} else if (finode__in_callback_for(inode)) {
+		err = -EDEADLK;
+	} else {
+		err = -EAGAIN;
+		shard->waits++;
+		FINODE_YIELD("waits: name, locked");
+		lock_wait(&shard->lock, &shard->changed);
+	}
+	lock_release(&shard->lock);
+	return err;
+}
+
+void finode__inode_abandon(struct finode *inode)
+{
+	struct shard *shard = inode_shard(inode);
+
+	lock_take(&shard->lock);
+	inode_remove_locked(shard, inode);
+	lock_release(&shard->lock);
+}
+
 void finode_retire(struct finode *inode)
 {
 	struct finode_table *table = inode_table(inode);
@@ -477,12 +536,9 @@ void finode_retire(struct finode *inode)
 
 	lock_take(&shard->lock);
 	if (inode->library_state == INODE_LIVE && !(inode->library_flags & INODE_RETIRED)) {
-		if (!FINODE_MUTANT(retire_keeps_key))
-			finode__index_remove(&shard->index, inode, &table->allocator,
-					     &shard->bytes);
+		unindex_locked(shard, inode);
 		inode->library_flags |= INODE_RETIRED;
 		shard->retired++;
-		shard->retired_now++;
 	}
 	lock_release(&shard->lock);
 	if (!table->names)

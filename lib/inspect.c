@@ -89,9 +89,11 @@ static int check_indexed_locked(struct finode_table *table, struct shard *shard,
 	if (inode_shard(inode) != shard)
 		return finode__broken(verdict,
 				      "nodeid %#llx: in a shard that is not its own", id);
-	if (inode->library_flags & INODE_RETIRED)
-		return finode__broken(verdict,
-				      "nodeid %#llx: retired, but still in the index", id);
+	if (inode->library_flags & INODE_NOT_INDEXED)
+		return finode__broken(
+			verdict,
+			"nodeid %#llx: retired or known by name, but still in the index",
+			id);
 	if (finode__index_find(&shard->index, &probe) != inode)
 		return finode__broken(verdict, "nodeid %#llx: another inode has its key",
 				      id);
@@ -119,15 +121,15 @@ static int check_shard_locked(struct finode_table *table, struct shard *shard,
 			return err;
 		born += inode->library_state != INODE_NEW;
 	}
-	if (born + shard->retired_now != shard->created - shard->evicted)
-		return finode__broken(verdict,
-				      "shard %u: %llu in the index and %llu retired, "
-				      "but %llu created and %llu evicted",
-				      (unsigned int)(shard - table->shards),
-				      (unsigned long long)born,
-				      (unsigned long long)shard->retired_now,
-				      (unsigned long long)shard->created,
-				      (unsigned long long)shard->evicted);
+	if (born + shard->not_indexed != shard->created - shard->evicted)
+		return finode__broken(
+			verdict,
+			"shard %u: %llu in the index and %llu retired or known by name, "
+			"but %llu created and %llu evicted",
+			(unsigned int)(shard - table->shards), (unsigned long long)born,
+			(unsigned long long)shard->not_indexed,
+			(unsigned long long)shard->created,
+			(unsigned long long)shard->evicted);
 	return 0;
 }
 

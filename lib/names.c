@@ -27,7 +27,7 @@ static void names_free(struct names *names)
 	while (names->count > 0) {
 		struct stripe *stripe = &names->stripes[--names->count];
 
-		pthread_cond_destroy(&stripe->unlocked);
+		pthread_cond_destroy(&stripe->changed);
 		finode__lock_finish(&stripe->lock);
 	}
 	finode__lock_finish(&names->tree);
@@ -42,7 +42,7 @@ static int stripe_init(struct stripe *stripe, unsigned int place)
 	if (err)
 		return err;
 	stripe->lock.place = place;
-	err = -pthread_cond_init(&stripe->unlocked, NULL);
+	err = -pthread_cond_init(&stripe->changed, NULL);
 	if (err)
 		finode__lock_finish(&stripe->lock);
 	return err;

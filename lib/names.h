@@ -39,7 +39,7 @@
 
 struct stripe {
 	struct lock lock;
-	pthread_cond_t unlocked; /* the lock of one of its directories */
+	pthread_cond_t changed; /* the lock of a directory, or what a name names */
 
 	/* protected by lock; of the directories of the stripe */
 	uint64_t bytes;
@@ -163,7 +163,13 @@ void finode__alias_doom(struct finode_alias *alias, struct finode_alias **doomed
  * to it, so who held an alias of it has forgotten that.
  */
 void finode__aliases_abandon(struct finode *inode, struct finode_alias **doomed);
-/* alias_change.c: detaches all aliases of an inode that is retired, or is being evicted. */
+/*
+ * alias_change.c: attaches a new alias, or dooms it. @return as finode_alias_add(), and
+ * -EEXIST if the name names another inode and is not to be replaced
+ */
+int finode__alias_place(struct finode_alias *alias, bool replace,
+			struct finode_alias **doomed);
+/* Detaches all aliases of an inode that is retired, or is being evicted. */
 void finode__aliases_detach(struct finode *inode, struct finode_alias **doomed);
 /*
  * Ends the first of the doomed. @return its directory, whose reference the caller now has

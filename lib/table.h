@@ -30,7 +30,7 @@ struct shard {
 	struct slots_pool inode_pool;
 	struct slots_pool file_pool;
 	uint64_t bytes; /* of objects and of the index */
-	uint64_t hits, misses, created, evicted, retired, retired_now, waits;
+	uint64_t hits, misses, created, evicted, retired, not_indexed, waits;
 	uint64_t files; /* now */
 
 	/* no lock */

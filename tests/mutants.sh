@@ -6,7 +6,7 @@
 # usage: tests/mutants.sh SOURCE [NAME..]      only these defects, if any are named
 set -eu
 
-tests='schedules name_schedules slots inode count file table alias rename path dirlock entry'
+tests='schedules name_schedules slots inode count file table alias obtain_at rename path dirlock entry'
 seconds=20 # for one test program; one that hangs has noticed too
 
 # compile DIR FLAG FILE..: objects of DIR, named after the files

@@ -154,6 +154,32 @@ FINODE_API FINODE_NODISCARD int finode_alias_rename(struct finode *olddir,
 						    void *arg);
 
 /**
+ * For a backend whose objects have nothing but names: finds the inode that the name is
+ * known to name, or makes it and gives it the name. What identifies the inode is its
+ * alias: it follows renames and keeps its nodeid. One object however many threads ask at
+ * once (guarantee B). If the type is another one, or match() says that another object has
+ * the name now, the inode is retired: it stays usable while anyone has it, and a new one
+ * gets the name. Without the name (unlink, or a rename over it) it stays usable too.
+ *
+ * The inode is of the mount of `dir`, its generation is 0, and its key is of no use. Does
+ * not count a lookup. The caller holds `dir` and keeps it. May block: while init() or
+ * evict() of what has the name runs in another thread, and in the author's own callbacks.
+ *
+ * @param mode  the S_IFMT bits of what was found
+ * @param arg   for init() and match() of the inode, then for init() of the alias
+ * @param out   a new reference; NULL on failure
+ * @return FINODE_FOUND; FINODE_CREATED; -ENOTDIR; -EINVAL or -ENAMETOOLONG for the name,
+ * and -EINVAL for a mode without a known type; -ENOMEM; -EDEADLK when called from init() or
+ * evict() of what has the name; -EOVERFLOW; -EIO if a callback broke its contract; else
+ * what init() or match() returned. After a failure of the alias's init() the inode's
+ * evict() has run.
+ * @since 0.1
+ */
+FINODE_API FINODE_NODISCARD int finode_obtain_at(struct finode *dir, const char *name,
+						 mode_t mode, void *arg,
+						 struct finode **out);
+
+/**
  * The inode that the name is known to name. `dir` is borrowed. Never waits.
  * @return a new reference; NULL if none is known (which says nothing about the backend),
  *         also for names that no entry can have
