@@ -288,19 +288,16 @@ static struct finode_alias *next_attached(const struct finode *inode,
 	return alias;
 }
 
-struct finode_alias *finode_alias_next(struct finode *inode, struct finode_alias *previous)
+struct finode_alias *finode__alias_step(struct finode *inode, struct finode_alias *previous,
+					bool further)
 {
-	struct finode_alias *doomed = NULL, *next;
-	struct stripe *stripe;
+	struct finode_alias *doomed = NULL, *next = NULL;
+	struct stripe *stripe = stripe_of(inode);
 
-	if (!names_of(inode))
-		return NULL;
-	/* An alias that is given out holds the inode: here it passes to the next one. */
-	if (!previous && !finode_hold(inode))
-		return NULL;
-	stripe = stripe_of(inode);
 	lock_take(&stripe->lock);
-	next = previous ? next_attached(inode, previous) : finode__alias_first(inode);
+	if (further)
+		next = previous ? next_attached(inode, previous)
+				: finode__alias_first(inode);
 	if (next)
 		atomic_fetch_add_explicit(&alias_core(next)->holds, 1,
 					  memory_order_relaxed);
@@ -308,6 +305,19 @@ struct finode_alias *finode_alias_next(struct finode *inode, struct finode_alias
 		drop_hold(previous, &doomed);
 	lock_release(&stripe->lock);
 	finode__aliases_end(&doomed);
+	return next;
+}
+
+struct finode_alias *finode_alias_next(struct finode *inode, struct finode_alias *previous)
+{
+	struct finode_alias *next;
+
+	if (!names_of(inode))
+		return NULL;
+	/* An alias that is given out holds the inode: here it passes to the next one. */
+	if (!previous && !finode_hold(inode))
+		return NULL;
+	next = finode__alias_step(inode, previous, true);
 	if (!next)
 		finode_put(inode);
 	return next;
@@ -315,18 +325,12 @@ struct finode_alias *finode_alias_next(struct finode *inode, struct finode_alias
 
 void finode_alias_put(struct finode_alias *alias)
 {
-	struct finode_alias *doomed = NULL;
-	struct stripe *stripe;
 	struct finode *inode;
 
 	if (!alias)
 		return;
 	inode = alias->inode;
-	stripe = stripe_of(inode);
-	lock_take(&stripe->lock);
-	drop_hold(alias, &doomed);
-	lock_release(&stripe->lock);
-	finode__aliases_end(&doomed);
+	finode__alias_step(inode, alias, false);
 	finode_put(inode);
 }
 

@@ -151,6 +151,12 @@ struct finode_alias *finode__alias_find(const struct finode *dir, const char *na
 					uint32_t hash);
 /* With the inode's stripe held: its oldest attached alias, borrowed, or NULL. */
 struct finode_alias *finode__alias_first(const struct finode *inode);
+/*
+ * One step of a walk, as finode_alias_next(), or the end of it; but without references to
+ * the inode, whose caller has one, or is its evict().
+ */
+struct finode_alias *finode__alias_step(struct finode *inode, struct finode_alias *previous,
+					bool further);
 /* Makes an alias that nobody sees yet. Takes a reference to dir, calls init(). */
 int finode__alias_create(struct finode *dir, const char *name, uint32_t hash,
 			 struct finode *inode, void *arg, struct finode_alias **out);

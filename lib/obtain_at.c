@@ -61,7 +61,13 @@ static int find_at(struct finode *dir, const char *name, uint32_t hash, struct f
 	return err;
 }
 
-/* Gives a LIVE inode its name. @return 0; -EAGAIN if the name has another inode by now */
+/*
+ * Gives a LIVE inode its name. If another one has got that while init() ran, by a rename,
+ * then what the caller has seen of the backend is older than the rename, or is the very
+ * object that was renamed: in both cases the other one is right, and the caller has to look
+ * again, since init() has taken what it found. @return 0, or -ESTALE in that case, or
+ * another error
+ */
 static int name_it(struct finode *dir, const char *name, uint32_t hash,
 		   struct finode *inode, void *arg)
 {
@@ -75,11 +81,11 @@ static int name_it(struct finode *dir, const char *name, uint32_t hash,
 	FINODE_YIELD("obtain at: named");
 	finode__inode_unindex(inode);
 	if (err == -EEXIST)
-		return -EAGAIN;
+		return -ESTALE;
 	return err < 0 ? err : 0;
 }
 
-/* @return FINODE_CREATED; -EAGAIN if the name is to be looked at again; or an error */
+/* @return FINODE_CREATED; -EAGAIN to begin again; or an error */
 static int create_at(struct finode *dir, const char *name, uint32_t hash, mode_t mode,
 		     void *arg, struct finode **out)
 {

@@ -201,7 +201,7 @@ static ssize_t try_aliases(struct climb *c, struct finode *inode, bool exclusive
 
 	climb_begin(c);
 	changes = c->changes;
-	while ((alias = finode_alias_next(inode, alias))) {
+	while ((alias = finode__alias_step(inode, alias, true))) {
 		if (exclusively) {
 			got = climb_exclusively(c, alias);
 		} else {
@@ -214,7 +214,8 @@ static ssize_t try_aliases(struct climb *c, struct finode *inode, bool exclusive
 		if (got > 0)
 			result = -ENAMETOOLONG;
 	}
-	finode_alias_put(alias);
+	if (alias)
+		finode__alias_step(inode, alias, false);
 	if (got < 0)
 		return got;
 	if (got > 0 && !c->too_long)

@@ -64,6 +64,38 @@ static void test_path_tries_every_name_and_says_what_is_wrong(void **state)
 	names_finish(&n);
 }
 
+static char path_in_evict[64];
+
+static void ask_for_ones_path(struct finode *inode)
+{
+	struct finode *parent = finode_parent(inode);
+
+	if (finode_path(inode, path_in_evict, sizeof(path_in_evict)) < 0 || !parent)
+		path_in_evict[0] = '\0';
+	finode_put(parent);
+}
+
+/* A server that writes back in evict(), to a backend that wants paths. */
+static void test_evict_may_ask_for_the_path(void **state)
+{
+	struct names_fixture n;
+	struct finode *dir, *file;
+
+	(void)state;
+	names_create(&n);
+	dir = make_dir(&n, 10);
+	file = make_file(&n, 20);
+	must_add(n.root, "d", dir);
+	must_add(dir, "f", file);
+	n.f.in_evict = ask_for_ones_path;
+	finode_put(file);
+	assert_string_equal(path_in_evict, "/d/f");
+	finode_put(dir);
+	assert_string_equal(path_in_evict, "/d");
+	n.f.in_evict = NULL;
+	names_finish(&n);
+}
+
 #define DEPTH 100000
 
 static void put_chain(void *arg)
@@ -151,6 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parent_is_the_directory_of_the_oldest_name),
 		cmocka_unit_test(test_path_tries_every_name_and_says_what_is_wrong),
+		cmocka_unit_test(test_evict_may_ask_for_the_path),
 		cmocka_unit_test(test_e_the_end_of_a_deep_chain_needs_no_deep_stack),
 		cmocka_unit_test(test_j_the_end_of_the_session_takes_the_names),
 	};

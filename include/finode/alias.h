@@ -216,7 +216,8 @@ FINODE_API void finode_alias_put(struct finode_alias *alias);
 
 /**
  * The directory that the inode is in: what ".." is. For a file with several names the one
- * of its oldest alias; for the root the root. `inode` is borrowed. Never waits.
+ * of its oldest alias; for the root the root. `inode` is borrowed; its own evict() may ask
+ * too. Never waits.
  * @return a new reference; NULL if no name of it is known
  * @since 0.1
  */
@@ -225,8 +226,8 @@ FINODE_API FINODE_NODISCARD struct finode *finode_parent(struct finode *inode);
 /**
  * A path of the inode from the root, beginning with "/"; the root's is "/". It was true at
  * some moment during the call, even while others rename everything on it. Every alias is
- * tried until one leads to the root. `inode` is borrowed. May block in evict() of a
- * directory on the way that others have dropped meanwhile.
+ * tried until one leads to the root. `inode` is borrowed; its own evict() may ask too. May
+ * block in evict() of a directory on the way that others have dropped meanwhile.
  * @param buf  ends with a NUL if the call succeeds; undefined if not
  * @return the length without the NUL; -ENOENT if no known alias leads to the root;
  *         -ENAMETOOLONG if one does, but `size` does not hold its path
