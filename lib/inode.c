@@ -285,7 +285,7 @@ static void end_life(struct finode *inode, struct finode_alias **doomed)
 {
 	struct shard *shard = inode_shard(inode);
 
-	FINODE_YIELD("put: before its names go");
+	FINODE_YIELD("put: before evict()");
 	call_evict(inode);
 	if (FINODE_MUTANT(evict_twice))
 		call_evict(inode);

@@ -298,7 +298,7 @@ static void test_e_a_lookup_by_name_never_gets_what_is_being_evicted(void **stat
 
 	(void)state;
 	tree_make(&t, 4);
-	START(put, does_put, "put: before its names go", .inode = t.f);
+	START(put, does_put, "put: before evict()", .inode = t.f);
 	assert_null(finode_alias_lookup(t.d, "f"));
 	assert_null(finode_alias_get(t.d, "f"));
 	actor_finish(&put.actor);
@@ -317,7 +317,7 @@ static void test_e_the_end_of_an_inode_leaves_the_name_to_its_successor(void **s
 	(void)state;
 	tree_make(&t, 4);
 	next = make_file(&t.n, 21);
-	START(put, does_put, "put: before its names go", .inode = t.f);
+	START(put, does_put, "put: before evict()", .inode = t.f);
 	must_add(t.d, "f", next);
 	actor_finish(&put.actor);
 	assert_names(t.d, "f", next);
@@ -366,6 +366,112 @@ static void test_h_an_addition_that_was_overtaken_by_retire_gives_no_name(void *
 	tree_finish(&t);
 }
 
+/* A regular file that is known by its name only. */
+static int obtain_at(struct finode *dir, const char *name, struct finode **out)
+{
+	struct names_fixture *n = finode_table_user(dir->mount->table);
+	struct what what = {.fixture = &n->f, .value = 7};
+
+	return finode_obtain_at(dir, name, S_IFREG, &what, out);
+}
+
+static void does_obtain_at(struct actor *actor)
+{
+	struct party *p = party_of(actor);
+
+	p->result = obtain_at(p->dir, p->name, &p->inode);
+}
+
+static void test_b_a_lookup_during_init_waits_for_it(void **state)
+{
+	static struct names_fixture n;
+	static struct party one, other;
+
+	(void)state;
+	names_create(&n);
+	START(one, does_obtain_at, "obtain: init() returned", .dir = n.root, .name = "f");
+	START(other, does_obtain_at, NULL, .dir = n.root, .name = "f");
+	assert_false(actor_settle(&other.actor));
+	actor_go(&one.actor, "obtain at: named");
+	actor_finish(&one.actor);
+	actor_finish(&other.actor);
+	assert_int_equal(one.result, FINODE_CREATED);
+	assert_int_equal(other.result, FINODE_FOUND);
+	assert_ptr_equal(one.inode, other.inode);
+	finode_put(one.inode);
+	finode_put(other.inode);
+	names_finish(&n);
+}
+
+static void test_b_a_lookup_that_saw_nothing_looks_again(void **state)
+{
+	static struct names_fixture n;
+	static struct party late;
+	struct finode *file;
+
+	(void)state;
+	names_create(&n);
+	START(late, does_obtain_at, "obtain at: looked", .dir = n.root, .name = "f");
+	assert_int_equal(obtain_at(n.root, "f", &file), FINODE_CREATED);
+	actor_finish(&late.actor);
+	assert_int_equal(late.result, FINODE_FOUND);
+	assert_int_equal(n.f.inits, 2);
+	finode_put(file);
+	finode_put(late.inode);
+	names_finish(&n);
+}
+
+static void test_b_a_lookup_during_evict_waits_and_makes_a_new_object(void **state)
+{
+	static struct names_fixture n;
+	static struct party end, lookup;
+	struct gate gate;
+	struct finode *file;
+	uint64_t id;
+
+	(void)state;
+	names_create(&n);
+	assert_int_equal(obtain_at(n.root, "f", &file), FINODE_CREATED);
+	id = file->nodeid;
+	gate_close(&gate);
+	n.f.evict_gate = &gate;
+	START(end, does_put, NULL, .inode = file);
+	gate_await(&gate, 1);
+	START(lookup, does_obtain_at, NULL, .dir = n.root, .name = "f");
+	assert_false(actor_settle(&lookup.actor));
+	assert_int_equal(n.f.inits, 2);
+	assert_null(finode_alias_lookup(n.root, "f")); /* that one does not wait */
+	gate_open(&gate);
+	actor_finish(&end.actor);
+	actor_finish(&lookup.actor);
+	assert_int_equal(lookup.result, FINODE_CREATED);
+	assert_int_not_equal(lookup.inode->nodeid, id);
+	finode_put(lookup.inode);
+	names_finish(&n);
+}
+
+/* While one makes the object, the name is given to another one. */
+static void test_b_a_name_that_was_given_away_during_init_is_to_be_looked_up_again(
+	void **state)
+{
+	static struct names_fixture n;
+	static struct party one;
+	struct finode *moved;
+
+	(void)state;
+	names_create(&n);
+	assert_int_equal(obtain_at(n.root, "g", &moved), FINODE_CREATED);
+	START(one, does_obtain_at, "obtain: init() returned", .dir = n.root, .name = "f");
+	assert_int_equal(finode_alias_rename(n.root, "g", n.root, "f", 0, NULL), 0);
+	actor_finish(&one.actor);
+	assert_int_equal(one.result, -ESTALE); /* init() has its argument: no second try */
+	assert_null(one.inode);
+	assert_int_equal(n.f.evicts, 1);
+	assert_names(n.root, "f", moved);
+	finode_put(moved);
+	names_finish(&n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -389,6 +495,11 @@ int main(void)
 		cmocka_unit_test(test_e_an_addition_keeps_its_directory),
 		cmocka_unit_test(
 			test_h_an_addition_that_was_overtaken_by_retire_gives_no_name),
+		cmocka_unit_test(test_b_a_lookup_during_init_waits_for_it),
+		cmocka_unit_test(test_b_a_lookup_that_saw_nothing_looks_again),
+		cmocka_unit_test(test_b_a_lookup_during_evict_waits_and_makes_a_new_object),
+		cmocka_unit_test(
+			test_b_a_name_that_was_given_away_during_init_is_to_be_looked_up_again),
 	};
 
 	printf("schedules of names: %zu orders of steps, each made to happen\n",

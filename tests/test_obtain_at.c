@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Inodes that are known by their names only: guarantees B, H and K for finode_obtain_at().
- * Linked with the yield points, for the orders of steps at its end.
+ * Orders of steps are in test_name_schedules.c.
  */
 #include "support/names_fixture.h"
-#include "support/schedule.h"
 
 #include <stdio.h>
-
-#include "inode.h"
 
 static int at_as(struct names_fixture *n, struct finode *dir, const char *name, mode_t type,
 		 struct finode **out)
@@ -303,123 +300,6 @@ static void test_b_evict_must_not_ask_for_its_own_name(void **state)
 	names_finish(&n);
 }
 
-/* An actor that obtains "f". */
-struct party {
-	struct actor actor;
-	struct names_fixture *n;
-	struct finode *inode;
-	int result;
-};
-
-static void does_obtain(struct actor *actor)
-{
-	struct party *p = FINODE_CONTAINER_OF(actor, struct party, actor);
-
-	p->result = at(p->n, "f", &p->inode);
-}
-
-static void does_put(struct actor *actor)
-{
-	finode_put(FINODE_CONTAINER_OF(actor, struct party, actor)->inode);
-}
-
-static void start(struct party *p, struct names_fixture *n, void (*fn)(struct actor *),
-		  struct finode *inode, const char *point)
-{
-	*p = (struct party){.n = n, .inode = inode};
-	actor_start(&p->actor, fn, point);
-}
-
-static void test_b_a_lookup_during_init_waits_for_it(void **state)
-{
-	static struct names_fixture n;
-	static struct party one, other;
-
-	(void)state;
-	names_create(&n);
-	start(&one, &n, does_obtain, NULL, "obtain: init() returned");
-	start(&other, &n, does_obtain, NULL, NULL);
-	assert_false(actor_settle(&other.actor));
-	actor_go(&one.actor, "obtain at: named");
-	actor_finish(&one.actor);
-	actor_finish(&other.actor);
-	assert_int_equal(one.result, FINODE_CREATED);
-	assert_int_equal(other.result, FINODE_FOUND);
-	assert_ptr_equal(one.inode, other.inode);
-	finode_put(one.inode);
-	finode_put(other.inode);
-	names_finish(&n);
-}
-
-static void test_b_a_lookup_that_saw_nothing_looks_again(void **state)
-{
-	static struct names_fixture n;
-	static struct party late;
-	struct finode *file;
-
-	(void)state;
-	names_create(&n);
-	start(&late, &n, does_obtain, NULL, "obtain at: looked");
-	assert_int_equal(at(&n, "f", &file), FINODE_CREATED);
-	actor_finish(&late.actor);
-	assert_int_equal(late.result, FINODE_FOUND);
-	assert_int_equal(n.f.inits, 2);
-	finode_put(file);
-	finode_put(late.inode);
-	names_finish(&n);
-}
-
-static void test_b_a_lookup_during_evict_waits_and_makes_a_new_object(void **state)
-{
-	static struct names_fixture n;
-	static struct party end, lookup;
-	struct gate gate;
-	struct finode *file;
-	uint64_t id;
-
-	(void)state;
-	names_create(&n);
-	assert_int_equal(at(&n, "f", &file), FINODE_CREATED);
-	id = file->nodeid;
-	gate_close(&gate);
-	n.f.evict_gate = &gate;
-	start(&end, &n, does_put, file, NULL);
-	gate_await(&gate, 1);
-	start(&lookup, &n, does_obtain, NULL, NULL);
-	assert_false(actor_settle(&lookup.actor));
-	assert_int_equal(n.f.inits, 2);
-	assert_null(finode_alias_lookup(n.root, "f")); /* that one does not wait */
-	gate_open(&gate);
-	actor_finish(&end.actor);
-	actor_finish(&lookup.actor);
-	assert_int_equal(lookup.result, FINODE_CREATED);
-	assert_int_not_equal(lookup.inode->nodeid, id);
-	finode_put(lookup.inode);
-	names_finish(&n);
-}
-
-/* While one makes the object, the name is given to another one. */
-static void test_b_a_name_that_was_given_away_during_init_is_to_be_looked_up_again(
-	void **state)
-{
-	static struct names_fixture n;
-	static struct party one;
-	struct finode *moved;
-
-	(void)state;
-	names_create(&n);
-	assert_int_equal(at(&n, "g", &moved), FINODE_CREATED);
-	start(&one, &n, does_obtain, NULL, "obtain: init() returned");
-	assert_int_equal(finode_alias_rename(n.root, "g", n.root, "f", 0, NULL), 0);
-	actor_finish(&one.actor);
-	assert_int_equal(one.result, -ESTALE); /* init() has its argument: no second try */
-	assert_null(one.inode);
-	assert_int_equal(n.f.evicts, 1);
-	assert_names(n.root, "f", moved);
-	finode_put(moved);
-	names_finish(&n);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -432,11 +312,6 @@ int main(void)
 		cmocka_unit_test(test_b_many_threads_at_once_get_one_object),
 		cmocka_unit_test(test_b_names_come_and_go_on_many_threads),
 		cmocka_unit_test(test_b_evict_must_not_ask_for_its_own_name),
-		cmocka_unit_test(test_b_a_lookup_during_init_waits_for_it),
-		cmocka_unit_test(test_b_a_lookup_that_saw_nothing_looks_again),
-		cmocka_unit_test(test_b_a_lookup_during_evict_waits_and_makes_a_new_object),
-		cmocka_unit_test(
-			test_b_a_name_that_was_given_away_during_init_is_to_be_looked_up_again),
 	};
 
 	return cmocka_run_group_tests_name("obtain_at", tests, NULL, NULL);
