@@ -237,7 +237,23 @@ struct finode *finode__alias_end(struct finode_alias **doomed)
 	return dir;
 }
 
-/* The inode of a name, with a reference; with `alias`, a reference to that too. */
+/*
+ * With the directory's stripe held: takes a reference to the inode of an alias, and perhaps
+ * one to the alias. As finode_get(): what is being evicted is not there any more.
+ */
+static bool hold_named(struct finode_alias *found, struct finode_alias **alias)
+{
+	if (!slots_hold(inode_slot(found->inode), found->inode->nodeid) &&
+	    !FINODE_MUTANT(lookup_of_the_dying))
+		return false;
+	if (alias) {
+		atomic_fetch_add_explicit(&alias_core(found)->holds, 1,
+					  memory_order_relaxed);
+		*alias = found;
+	}
+	return true;
+}
+
 static struct finode *find_held(struct finode *dir, const char *name,
 				struct finode_alias **alias)
 {
@@ -249,17 +265,37 @@ static struct finode *find_held(struct finode *dir, const char *name,
 	lock_take(&stripe->lock);
 	found = finode__alias_find(dir, name, hash);
 	FINODE_YIELD("lookup: found, locked");
-	/* As finode_get(): what is being evicted is not there any more. */
-	if (found && (slots_hold(inode_slot(found->inode), found->inode->nodeid) ||
-		      FINODE_MUTANT(lookup_of_the_dying)))
+	if (found && hold_named(found, alias))
 		inode = found->inode;
-	if (inode && alias) {
-		atomic_fetch_add_explicit(&alias_core(found)->holds, 1,
-					  memory_order_relaxed);
-		*alias = found;
-	}
 	lock_release(&stripe->lock);
 	return inode;
+}
+
+int finode__alias_await(struct finode *dir, const char *name, uint32_t hash,
+			struct finode **inode, struct finode_alias **alias)
+{
+	struct stripe *stripe = stripe_of(dir);
+	struct finode_alias *found;
+	int err = 0;
+
+	*inode = NULL;
+	lock_take(&stripe->lock);
+	while ((found = finode__alias_find(dir, name, hash))) {
+		if (hold_named(found, alias)) {
+			*inode = found->inode;
+			break;
+		}
+		if (slot_refs(inode_slot(found->inode)) > 0)
+			err = -EOVERFLOW;
+		else if (finode__in_callback_for(found->inode))
+			err = -EDEADLK;
+		if (err || FINODE_MUTANT(no_wait_for_a_name))
+			break;
+		FINODE_YIELD("waits: name, locked");
+		lock_wait(&stripe->lock, &stripe->changed);
+	}
+	lock_release(&stripe->lock);
+	return err;
 }
 
 struct finode *finode_alias_lookup(struct finode *dir, const char *name)

@@ -149,6 +149,13 @@ int finode__name_fault(const struct finode *dir, const char *name);
 /* With the directory's stripe held: the alias, borrowed, or NULL. */
 struct finode_alias *finode__alias_find(const struct finode *dir, const char *name,
 					uint32_t hash);
+/*
+ * What a name names, with a reference; and, if `alias` is not NULL, with one to the alias.
+ * Waits while that is being evicted. @return 0, with NULL if nothing is known; -EDEADLK;
+ * -EOVERFLOW
+ */
+int finode__alias_await(struct finode *dir, const char *name, uint32_t hash,
+			struct finode **inode, struct finode_alias **alias);
 /* With the inode's stripe held: its oldest attached alias, borrowed, or NULL. */
 struct finode_alias *finode__alias_first(const struct finode *inode);
 /*

@@ -30,38 +30,6 @@ static void name_key_init(struct name_key *key, const struct finode *dir, const 
 }
 
 /*
- * Finds the inode of a name, waiting while it is being evicted.
- * @return 0 with a reference, or NULL, in *out; -EDEADLK; -EOVERFLOW
- */
-static int find_at(struct finode *dir, const char *name, uint32_t hash, struct finode **out)
-{
-	struct stripe *stripe = stripe_of(dir);
-	struct finode_alias *alias;
-	int err = 0;
-
-	*out = NULL;
-	lock_take(&stripe->lock);
-	while ((alias = finode__alias_find(dir, name, hash))) {
-		struct slot *slot = inode_slot(alias->inode);
-
-		if (slots_hold(slot, alias->inode->nodeid)) {
-			*out = alias->inode;
-			break;
-		}
-		if (slot_refs(slot) > 0)
-			err = -EOVERFLOW;
-		else if (finode__in_callback_for(alias->inode))
-			err = -EDEADLK;
-		if (err || FINODE_MUTANT(no_wait_for_a_name))
-			break;
-		FINODE_YIELD("waits: name, locked");
-		lock_wait(&stripe->lock, &stripe->changed);
-	}
-	lock_release(&stripe->lock);
-	return err;
-}
-
-/*
  * Gives a LIVE inode its name. If another one has got that while init() ran, by a rename,
  * then what the caller has seen of the backend is older than the rename, or is the very
  * object that was renamed: in both cases the other one is right, and the caller has to look
@@ -99,7 +67,7 @@ static int create_at(struct finode *dir, const char *name, uint32_t hash, mode_t
 	if (err)
 		return err;
 	/* Nobody else makes one now; but somebody may have, just before. */
-	err = find_at(dir, name, hash, &known);
+	err = finode__alias_await(dir, name, hash, &known, NULL);
 	if ((err || known) && !FINODE_MUTANT(no_second_look)) {
 		finode__inode_abandon(inode);
 		finode_put(known);
@@ -125,7 +93,7 @@ static int obtain_once(struct finode *dir, const char *name, uint32_t hash, mode
 	struct finode *inode;
 	int same, err;
 
-	err = find_at(dir, name, hash, &inode);
+	err = finode__alias_await(dir, name, hash, &inode, NULL);
 	if (err)
 		return err;
 	FINODE_YIELD("obtain at: looked");

@@ -33,9 +33,12 @@ struct move {
 	struct name_locks locks;
 };
 
-static void end_look(struct end *end)
+/* Waits for what is being evicted: it moved in the backend too, so its new name waits. */
+static int end_look(struct end *end)
 {
-	end->seen = finode_alias_get(end->dir, end->name);
+	struct finode *inode;
+
+	return finode__alias_await(end->dir, end->name, end->hash, &inode, &end->seen);
 }
 
 /* An alias here for what the other end has. */
@@ -172,12 +175,12 @@ static int move_commit(struct move *m, struct finode_alias **doomed)
 static int move_try(struct move *m)
 {
 	struct finode_alias *doomed = NULL;
-	int err;
+	int err = end_look(&m->from);
 
-	end_look(&m->from);
-	if (m->exchange)
-		end_look(&m->to);
-	err = end_prepare(&m->to, &m->from, m->arg);
+	if (!err && m->exchange)
+		err = end_look(&m->to);
+	if (!err)
+		err = end_prepare(&m->to, &m->from, m->arg);
 	if (!err)
 		err = end_prepare(&m->from, &m->to, m->arg);
 	if (!err)

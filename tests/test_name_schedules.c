@@ -366,6 +366,34 @@ static void test_h_an_addition_that_was_overtaken_by_retire_gives_no_name(void *
 	tree_finish(&t);
 }
 
+/* A rename of what is being evicted waits; it does not spin, and leaves no name. */
+static void test_e_a_rename_of_what_is_being_evicted_waits_for_its_end(void **state)
+{
+	static struct tree t;
+	static struct party put, rename;
+	struct gate gate;
+
+	(void)state;
+	tree_make(&t, 4);
+	gate_close(&gate);
+	t.n.f.evict_gate = &gate;
+	t.n.f.gated_value = 20;
+	START(put, does_put, NULL, .inode = t.f);
+	gate_await(&gate, 1);
+	START(rename, does_rename, NULL, .dir = t.d, .name = "f", .newdir = t.b,
+	      .newname = "g");
+	assert_false(actor_settle(&rename.actor));
+	assert_int_equal(finode_alias_remove(t.d, "g"), -ENOENT); /* others need not wait */
+	gate_open(&gate);
+	actor_finish(&put.actor);
+	actor_finish(&rename.actor);
+	assert_int_equal(rename.result, 0);
+	assert_names(t.d, "f", NULL);
+	assert_names(t.b, "g", NULL);
+	t.f = NULL;
+	tree_finish(&t);
+}
+
 /* A regular file that is known by its name only. */
 static int obtain_at(struct finode *dir, const char *name, struct finode **out)
 {
@@ -493,6 +521,8 @@ int main(void)
 		cmocka_unit_test(
 			test_e_the_end_of_an_inode_leaves_the_name_to_its_successor),
 		cmocka_unit_test(test_e_an_addition_keeps_its_directory),
+		cmocka_unit_test(
+			test_e_a_rename_of_what_is_being_evicted_waits_for_its_end),
 		cmocka_unit_test(
 			test_h_an_addition_that_was_overtaken_by_retire_gives_no_name),
 		cmocka_unit_test(test_b_a_lookup_during_init_waits_for_it),

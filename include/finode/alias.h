@@ -138,13 +138,16 @@ FINODE_API int finode_alias_drop(struct finode *dir, const char *name,
  * rename(2) leaves them.
  *
  * The caller holds both directories, which may be the same one, and keeps them. May block
- * in init(), finish() and evict(). After -ENOMEM or -ELOOP the backend knows better than
- * the table: finode_alias_drop() both names, which needs no memory.
+ * in init(), finish() and evict(), and while evict() of what moves runs in another thread.
+ * After -ENOMEM or -ELOOP the backend knows better than the table: finode_alias_drop() both
+ * names, which needs no memory.
  *
- * @param arg  for init() of the alias, or of both
+ * @param arg  for init() of the alias, or of both. If another change of these names was
+ *             faster, init() is called again, so here it must copy and not take.
  * @return 0; or, with nothing changed: -ELOOP if a directory would come below itself;
  *         -EINVAL for a name or unknown or contradicting flags; -ENAMETOOLONG; -ENOTDIR;
- *         -EXDEV for different tables; -ENOMEM; -EOVERFLOW; what init() returned
+ *         -EXDEV for different tables; -EDEADLK when called from evict() of what moves;
+ *         -ENOMEM; -EOVERFLOW; what init() returned
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_alias_rename(struct finode *olddir,
@@ -168,11 +171,13 @@ FINODE_API FINODE_NODISCARD int finode_alias_rename(struct finode *olddir,
  * @param mode  the S_IFMT bits of what was found
  * @param arg   for init() and match() of the inode, then for init() of the alias
  * @param out   a new reference; NULL on failure
- * @return FINODE_FOUND; FINODE_CREATED; -ENOTDIR; -EINVAL or -ENAMETOOLONG for the name,
- * and -EINVAL for a mode without a known type; -ENOMEM; -EDEADLK when called from init() or
- * evict() of what has the name; -EOVERFLOW; -EIO if a callback broke its contract; else
- * what init() or match() returned. After a failure of the alias's init() the inode's
- * evict() has run.
+ * @return FINODE_FOUND; FINODE_CREATED; -ENOTDIR; -EINVAL or -ENAMETOOLONG for the name;
+ *         -EINVAL for a mode without a known type; -ENOMEM; -EDEADLK when called from
+ *         init() or evict() of what has the name; -ESTALE if a rename or an addition gave
+ *         the name to another inode while init() ran: look up again; -EOVERFLOW; -EIO if a
+ *         callback broke its contract; else what init() or match() returned. A failure
+ *         after the inode's init(), as -ESTALE is, or one of the alias, ends with its
+ *         evict().
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_obtain_at(struct finode *dir, const char *name,
