@@ -7,6 +7,8 @@
 #ifndef FINODE_H
 #define FINODE_H
 
+#include <finode/alias.h>
+#include <finode/dirlock.h>
 #include <finode/file.h>
 #include <finode/inode.h>
 #include <finode/mount.h>

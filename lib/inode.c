@@ -14,6 +14,8 @@
  *   - init(), match() and evict() run with no lock held (guarantee F). What they work on
  *     is safe: a NEW or EVICTING inode is out of everyone else's reach, and for match()
  *     the caller holds a reference.
+ *   - In a table with aliases, those of an inode go after evict() has returned, for the
+ *     same reason: finode_obtain_at() of the name waits.
  */
 #include "inode.h"
 
@@ -24,6 +26,7 @@
 #include "finode/name.h"
 #include "log.h"
 #include "memory.h"
+#include "names.h"
 #include "testing.h"
 
 /*
@@ -37,7 +40,7 @@ struct callback_frame {
 
 static _Thread_local const struct callback_frame *callback_frames;
 
-static bool in_callback_for(const struct finode *inode)
+bool finode__in_callback_for(const struct finode *inode)
 {
 	const struct callback_frame *frame;
 
@@ -98,7 +101,7 @@ static int call_match(struct finode *inode, void *arg)
 	return same;
 }
 
-static bool type_is_known(mode_t mode)
+bool finode__type_is_known(mode_t mode)
 {
 	switch (mode & S_IFMT) {
 	case S_IFREG:
@@ -145,12 +148,14 @@ static struct finode *inode_alloc_locked(struct shard *shard, const struct probe
 					 const struct finode_key *key)
 {
 	struct finode_table *table = probe->mount->table;
-	size_t object_size = table->ops->object_size;
+	size_t key_offset = table->ops->object_size;
 	struct inode_core *core;
 	struct finode *inode;
 	char *object;
 
-	object = memory_get(&table->allocator, &shard->bytes, object_size + probe->size);
+	if (table->names)
+		key_offset = object_end(table->ops) + node_size(key->mode);
+	object = memory_get(&table->allocator, &shard->bytes, key_offset + probe->size);
 	if (!object)
 		return NULL;
 	inode = (struct finode *)(void *)(object + table->ops->base_offset);
@@ -159,7 +164,7 @@ static struct finode *inode_alloc_locked(struct shard *shard, const struct probe
 	inode->type = (uint16_t)(key->mode & S_IFMT);
 	inode->library_state = INODE_NEW;
 	core = inode_core(inode);
-	core->hh.key = memcpy(object + object_size, probe->bytes, probe->size);
+	core->hh.key = memcpy(object + key_offset, probe->bytes, probe->size);
 	core->hh.keylen = probe->size;
 	core->hh.hashv = probe->hash;
 	return inode;
@@ -198,7 +203,7 @@ static void inode_remove_locked(struct shard *shard, struct finode *inode)
 {
 	struct finode_table *table = inode_table(inode);
 
-	if (!(inode->library_flags & INODE_RETIRED) || FINODE_MUTANT(unindex_retired))
+	if (!(inode->library_flags & INODE_NOT_INDEXED) || FINODE_MUTANT(unindex_retired))
 		finode__index_remove(&shard->index, inode, &table->allocator,
 				     &shard->bytes);
 	finode__slots_free(&table->inodes, &shard->inode_pool, inode->nodeid);
@@ -222,7 +227,7 @@ static int find_settled_locked(struct shard *shard, const struct probe *probe,
 			*out = inode;
 			return 0;
 		}
-		if (in_callback_for(inode))
+		if (finode__in_callback_for(inode))
 			return -EDEADLK;
 		shard->waits++;
 		FINODE_YIELD("waits: key, locked");
@@ -255,8 +260,7 @@ static int find_or_create(const struct probe *probe, const struct finode_key *ke
 	return result;
 }
 
-/* NEW -> LIVE, with the first reference, or -> nothing. */
-static int begin_life(struct finode *inode, void *arg)
+int finode__inode_begin(struct finode *inode, void *arg)
 {
 	struct shard *shard = inode_shard(inode);
 	int err = call_init(inode, arg);
@@ -276,25 +280,27 @@ static int begin_life(struct finode *inode, void *arg)
 	return err ? err : FINODE_CREATED;
 }
 
-/* EVICTING -> nothing. */
-static void end_life(struct finode *inode)
+/* EVICTING -> nothing. Its aliases join the doomed. */
+static void end_life(struct finode *inode, struct finode_alias **doomed)
 {
 	struct shard *shard = inode_shard(inode);
 
+	FINODE_YIELD("put: before evict()");
 	call_evict(inode);
 	if (FINODE_MUTANT(evict_twice))
 		call_evict(inode);
+	if (inode_table(inode)->names && !FINODE_MUTANT(names_outlive_the_inode))
+		finode__aliases_detach(inode, doomed);
 	FINODE_YIELD("put: evict() returned");
 	lock_take(&shard->lock);
 	shard->evicted++;
-	if (inode->library_flags & INODE_RETIRED)
-		shard->retired_now--;
+	if (inode->library_flags & INODE_NOT_INDEXED)
+		shard->not_indexed--;
 	inode_remove_locked(shard, inode);
 	lock_release(&shard->lock);
 }
 
-/* Is the inode that was found what the caller means? As call_match(). */
-static int is_same(struct finode *inode, const struct finode_key *key, void *arg)
+int finode__inode_is_same(struct finode *inode, const struct finode_key *key, void *arg)
 {
 	return same_type_and_generation(inode, key) ? call_match(inode, arg) : 0;
 }
@@ -305,7 +311,7 @@ int finode_obtain(struct finode_mount *mount, struct finode_key key, void *arg,
 	struct probe probe;
 
 	*out = NULL;
-	if (!type_is_known(key.mode) || !probe_init(&probe, mount, &key))
+	if (!finode__type_is_known(key.mode) || !probe_init(&probe, mount, &key))
 		return -EINVAL;
 	for (;;) {
 		struct finode *inode = NULL;
@@ -313,13 +319,13 @@ int finode_obtain(struct finode_mount *mount, struct finode_key key, void *arg,
 		int same;
 
 		if (result == FINODE_CREATED)
-			result = begin_life(inode, arg);
+			result = finode__inode_begin(inode, arg);
 		if (result == FINODE_CREATED)
 			*out = inode;
 		if (result != FINODE_FOUND)
 			return result;
 		FINODE_YIELD("obtain: found, before match()");
-		same = is_same(inode, &key, arg);
+		same = finode__inode_is_same(inode, &key, arg);
 		if (same > 0) {
 			*out = inode;
 			return FINODE_FOUND;
@@ -393,7 +399,7 @@ struct finode *finode_hold(struct finode *inode)
 }
 
 /* Drops what may be the last reference, and ends the inode's life if it is. */
-static void put_last(struct finode *inode, struct slot *slot)
+static void put_last(struct finode *inode, struct slot *slot, struct finode_alias **doomed)
 {
 	struct shard *shard = inode_shard(inode);
 	bool last;
@@ -410,43 +416,135 @@ static void put_last(struct finode *inode, struct slot *slot)
 		inode->library_state = INODE_EVICTING;
 	lock_release(&shard->lock);
 	if (last)
-		end_life(inode);
+		end_life(inode, doomed);
 }
 
-void finode_put(struct finode *inode)
+/* As finode_put(), but leaves what is doomed by it to the caller. */
+static void put(struct finode *inode, struct finode_alias **doomed)
 {
-	enum slots_put result;
-	struct slot *slot;
+	struct slot *slot = inode_slot(inode);
+	enum slots_put result = slot ? slots_put(slot, inode->nodeid) : SLOTS_PUT_NOT_HELD;
 
-	if (!inode)
-		return;
-	slot = inode_slot(inode);
-	result = slot ? slots_put(slot, inode->nodeid) : SLOTS_PUT_NOT_HELD;
 	if (result == SLOTS_PUT_DONE)
 		return;
 	if (result == SLOTS_PUT_LAST && !inode_is_root(inode))
-		put_last(inode, slot);
+		put_last(inode, slot, doomed);
 	else
 		finode__misuse(inode_table(inode),
 			       "finode_put() of nodeid %#llx without a reference to it",
 			       (unsigned long long)inode->nodeid);
 }
 
+/*
+ * The end of an alias may be that of its directory, whose alias is then doomed too: a loop,
+ * since a chain of directories may be longer than a stack is deep.
+ */
+void finode__aliases_end(struct finode_alias **doomed)
+{
+	while (*doomed)
+		put(finode__alias_end(doomed), doomed);
+}
+
+void finode_put(struct finode *inode)
+{
+	struct finode_alias *doomed = NULL;
+
+	if (!inode)
+		return;
+	put(inode, &doomed);
+	finode__aliases_end(&doomed);
+}
+
+bool finode__inode_takes_names(const struct finode *inode)
+{
+	struct shard *shard = inode_shard(inode);
+	bool takes;
+
+	lock_take(&shard->lock);
+	takes = inode->library_state == INODE_LIVE &&
+		!(inode->library_flags & INODE_RETIRED);
+	lock_release(&shard->lock);
+	return takes;
+}
+
+/* A LIVE inode leaves the index before its end. */
+static void unindex_locked(struct shard *shard, struct finode *inode)
+{
+	struct finode_table *table = inode_table(inode);
+
+	if (inode->library_flags & INODE_NOT_INDEXED)
+		return;
+	if (!FINODE_MUTANT(retire_keeps_key))
+		finode__index_remove(&shard->index, inode, &table->allocator,
+				     &shard->bytes);
+	inode->library_flags |= INODE_NOT_INDEXED;
+	shard->not_indexed++;
+}
+
+void finode__inode_unindex(struct finode *inode)
+{
+	struct shard *shard = inode_shard(inode);
+
+	lock_take(&shard->lock);
+	unindex_locked(shard, inode);
+	pthread_cond_broadcast(&shard->changed);
+	lock_release(&shard->lock);
+}
+
+int finode__inode_claim(struct finode_mount *mount, const struct finode_key *key,
+			struct finode **out)
+{
+	struct finode *inode;
+	struct shard *shard;
+	struct probe probe;
+	int err;
+
+	if (!probe_init(&probe, mount, key))
+		return -EINVAL;
+	shard = shard_of_hash(mount->table, probe.hash);
+	lock_take(&shard->lock);
+	inode = finode__index_find(&shard->index, &probe);
+	if (!inode) {
+		shard->misses++;
+		err = inode_create_locked(shard, &probe, key, out);
+	} else if (finode__in_callback_for(inode)) {
+		err = -EDEADLK;
+	} else {
+		err = -EAGAIN;
+		shard->waits++;
+		FINODE_YIELD("waits: name, locked");
+		lock_wait(&shard->lock, &shard->changed);
+	}
+	lock_release(&shard->lock);
+	return err;
+}
+
+void finode__inode_abandon(struct finode *inode)
+{
+	struct shard *shard = inode_shard(inode);
+
+	lock_take(&shard->lock);
+	inode_remove_locked(shard, inode);
+	lock_release(&shard->lock);
+}
+
 void finode_retire(struct finode *inode)
 {
 	struct finode_table *table = inode_table(inode);
 	struct shard *shard = inode_shard(inode);
+	struct finode_alias *doomed = NULL;
 
 	lock_take(&shard->lock);
 	if (inode->library_state == INODE_LIVE && !(inode->library_flags & INODE_RETIRED)) {
-		if (!FINODE_MUTANT(retire_keeps_key))
-			finode__index_remove(&shard->index, inode, &table->allocator,
-					     &shard->bytes);
+		unindex_locked(shard, inode);
 		inode->library_flags |= INODE_RETIRED;
 		shard->retired++;
-		shard->retired_now++;
 	}
 	lock_release(&shard->lock);
+	if (!table->names)
+		return;
+	finode__aliases_detach(inode, &doomed);
+	finode__aliases_end(&doomed);
 }
 
 const void *finode_key_bytes(const struct finode *inode, size_t *size)
@@ -460,10 +558,12 @@ const void *finode_key_bytes(const struct finode *inode, size_t *size)
 void finode__inode_evict_held(struct finode *inode)
 {
 	struct shard *shard = inode_shard(inode);
+	struct finode_alias *doomed = NULL;
 
 	lock_take(&shard->lock);
 	slots_revoke(inode_slot(inode), inode->nodeid);
 	inode->library_state = INODE_EVICTING;
 	lock_release(&shard->lock);
-	end_life(inode);
+	end_life(inode, &doomed);
+	finode__aliases_end(&doomed);
 }

@@ -7,9 +7,13 @@
  * Invariants, all checked by finode_table_check():
  *
  *   - LIVE if and only if its slot has references.
- *   - In the index unless it was retired, or init() has failed, or evict() has returned.
+ *   - In the index unless it was retired, or is known by its name only, or init() has
+ *     failed, or evict() has returned.
  *   - nlookup > 0 holds one reference; the root's table holds one for ever.
  *   - The shard is chosen by the hash, so it never changes either.
+ *
+ * The allocation is the author's object, then in tables with aliases a node (names.h), then
+ * the key.
  */
 #ifndef FINODE_LIB_INODE_H
 #define FINODE_LIB_INODE_H
@@ -24,7 +28,8 @@ enum inode_state {
 };
 
 /* In struct finode's library_flags; protected by the shard's lock. */
-#define INODE_RETIRED 1u
+#define INODE_RETIRED	  1u
+#define INODE_NOT_INDEXED 2u /* retired, or known by its name only */
 
 static inline struct finode_table *inode_table(const struct finode *inode)
 {
@@ -51,11 +56,47 @@ static inline _Atomic uint64_t *inode_nlookup(struct finode *inode)
 	return &inode_core(inode)->nlookup;
 }
 
+/* Where the author's object ends and the next thing may begin. */
+static inline size_t object_end(const struct finode_ops *ops)
+{
+	return (ops->object_size + sizeof(uint64_t) - 1) & ~(sizeof(uint64_t) - 1);
+}
+
 /* What is allocated for one inode: the author's object and the key behind it. */
 static inline size_t inode_size(const struct finode *inode)
 {
-	return inode_table(inode)->ops->object_size + inode_core_const(inode)->hh.keylen;
+	const struct inode_core *core = inode_core_const(inode);
+	const char *object = (const char *)inode - inode_table(inode)->ops->base_offset;
+
+	return (size_t)((const char *)core->hh.key - object) + core->hh.keylen;
 }
+
+/* False before init() has returned, once finode_retire() was called, and during evict(). */
+bool finode__inode_takes_names(const struct finode *inode);
+
+bool finode__type_is_known(mode_t mode);
+/* True if this thread is in init() or evict() of the inode: to wait for it would be for
+ * ever. */
+bool finode__in_callback_for(const struct finode *inode);
+/* NEW -> LIVE, with the first reference, or -> nothing. @return FINODE_CREATED or an error
+ */
+int finode__inode_begin(struct finode *inode, void *arg);
+/* Is the inode that was found what the caller means? @return 1, 0, or an error */
+int finode__inode_is_same(struct finode *inode, const struct finode_key *key, void *arg);
+
+/*
+ * For inodes that are known by their names only: the key is there only while they are made,
+ * so that nobody makes another one.
+ *
+ * @return 0 with a NEW inode in the index; -EAGAIN if there was one, after a change;
+ *         -EDEADLK; -ENOMEM
+ */
+int finode__inode_claim(struct finode_mount *mount, const struct finode_key *key,
+			struct finode **out);
+/* NEW -> nothing, without init(). */
+void finode__inode_abandon(struct finode *inode);
+/* Frees the key of a LIVE inode. */
+void finode__inode_unindex(struct finode *inode);
 
 /* Evicts an inode of a table that ends, although somebody still holds references. */
 void finode__inode_evict_held(struct finode *inode);

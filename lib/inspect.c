@@ -5,11 +5,14 @@
  * This file only reads, and it must be right beside other threads: what a shard's lock
  * protects is compared under that lock, everything else with a reference held.
  */
+#include "inspect.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "inode.h"
+#include "names.h"
 
 static uint64_t rare(_Atomic uint64_t *counter)
 {
@@ -48,18 +51,13 @@ void finode_table_stats(struct finode_table *table, struct finode_stats *stats, 
 	sum.bytes += sizeof(*table) + (table->shard_count * sizeof(struct shard)) +
 		     CACHE_LINE - 1 + finode__slots_bytes(&table->inodes) +
 		     finode__slots_bytes(&table->files);
+	if (table->names)
+		finode__names_stats(table->names, &sum);
 	memset(stats, 0, size);
 	memcpy(stats, &sum, size < sizeof(sum) ? size : sizeof(sum));
 }
 
-/* Where the first broken invariant is told. */
-struct verdict {
-	char *why;
-	size_t size;
-};
-
-__attribute__((format(printf, 2, 3))) static int broken(const struct verdict *verdict,
-							const char *format, ...)
+int finode__broken(const struct verdict *verdict, const char *format, ...)
 {
 	va_list args;
 
@@ -83,23 +81,30 @@ static int check_indexed_locked(struct finode_table *table, struct shard *shard,
 	bool live = inode->library_state == INODE_LIVE;
 
 	if (inode->mount->table != table)
-		return broken(verdict, "nodeid %#llx: its mount is of another table", id);
+		return finode__broken(verdict,
+				      "nodeid %#llx: its mount is of another table", id);
 	if (finode__index_hash(inode->mount, probe.bytes, probe.size) != probe.hash)
-		return broken(verdict, "nodeid %#llx: its key does not have its hash", id);
+		return finode__broken(verdict,
+				      "nodeid %#llx: its key does not have its hash", id);
 	if (inode_shard(inode) != shard)
-		return broken(verdict, "nodeid %#llx: in a shard that is not its own", id);
-	if (inode->library_flags & INODE_RETIRED)
-		return broken(verdict, "nodeid %#llx: retired, but still in the index", id);
+		return finode__broken(verdict,
+				      "nodeid %#llx: in a shard that is not its own", id);
+	if (inode->library_flags & INODE_NOT_INDEXED)
+		return finode__broken(
+			verdict,
+			"nodeid %#llx: retired or known by name, but still in the index",
+			id);
 	if (finode__index_find(&shard->index, &probe) != inode)
-		return broken(verdict, "nodeid %#llx: another inode has its key", id);
+		return finode__broken(verdict, "nodeid %#llx: another inode has its key",
+				      id);
 	if (!slot || slot->object != inode || !slot_word_is(atomic_load(&slot->word), id))
-		return broken(verdict, "nodeid %#llx: its slot is not its own", id);
+		return finode__broken(verdict, "nodeid %#llx: its slot is not its own", id);
 	if (live != (slot_refs(slot) > 0))
-		return broken(verdict, "nodeid %#llx: state %u with %u references", id,
-			      inode->library_state, slot_refs(slot));
+		return finode__broken(verdict, "nodeid %#llx: state %u with %u references",
+				      id, inode->library_state, slot_refs(slot));
 	if (nlookup > 0 && !live)
-		return broken(verdict, "nodeid %#llx: nlookup %llu, but not alive", id,
-			      (unsigned long long)nlookup);
+		return finode__broken(verdict, "nodeid %#llx: nlookup %llu, but not alive",
+				      id, (unsigned long long)nlookup);
 	return 0;
 }
 
@@ -116,15 +121,15 @@ static int check_shard_locked(struct finode_table *table, struct shard *shard,
 			return err;
 		born += inode->library_state != INODE_NEW;
 	}
-	if (born + shard->retired_now != shard->created - shard->evicted)
-		return broken(verdict,
-			      "shard %u: %llu in the index and %llu retired, "
-			      "but %llu created and %llu evicted",
-			      (unsigned int)(shard - table->shards),
-			      (unsigned long long)born,
-			      (unsigned long long)shard->retired_now,
-			      (unsigned long long)shard->created,
-			      (unsigned long long)shard->evicted);
+	if (born + shard->not_indexed != shard->created - shard->evicted)
+		return finode__broken(
+			verdict,
+			"shard %u: %llu in the index and %llu retired or known by name, "
+			"but %llu created and %llu evicted",
+			(unsigned int)(shard - table->shards), (unsigned long long)born,
+			(unsigned long long)shard->not_indexed,
+			(unsigned long long)shard->created,
+			(unsigned long long)shard->evicted);
 	return 0;
 }
 
@@ -139,9 +144,9 @@ static int check_slots(struct finode_table *table, const struct verdict *verdict
 			cursor - 1; /* of the slot that the walk has just passed */
 
 		if ((uint32_t)inode->nodeid != number || inode->mount->table != table)
-			return broken(verdict, "slot %llu leads to nodeid %#llx",
-				      (unsigned long long)number,
-				      (unsigned long long)inode->nodeid);
+			return finode__broken(verdict, "slot %llu leads to nodeid %#llx",
+					      (unsigned long long)number,
+					      (unsigned long long)inode->nodeid);
 		finode_put(inode);
 	}
 	return 0;
@@ -151,13 +156,14 @@ int finode_table_check(struct finode_table *table, char *why, size_t why_size)
 {
 	const struct verdict verdict = {why, why_size};
 	const struct finode *root = table->root_mount.root;
+	int err;
 
 	if (root->nodeid != FINODE_ROOT_ID || root->generation != 0)
-		return broken(&verdict, "the root has nodeid %#llx and generation %u",
-			      (unsigned long long)root->nodeid, root->generation);
+		return finode__broken(&verdict,
+				      "the root has nodeid %#llx and generation %u",
+				      (unsigned long long)root->nodeid, root->generation);
 	for (unsigned int i = 0; i < table->shard_count; i++) {
 		struct shard *shard = &table->shards[i];
-		int err;
 
 		lock_take(&shard->lock);
 		err = check_shard_locked(table, shard, &verdict);
@@ -165,7 +171,10 @@ int finode_table_check(struct finode_table *table, char *why, size_t why_size)
 		if (err)
 			return err;
 	}
-	return check_slots(table, &verdict);
+	err = check_slots(table, &verdict);
+	if (!err && table->names)
+		err = finode__names_check(table, &verdict);
+	return err;
 }
 
 size_t finode_table_nodeids(struct finode_table *table, uint64_t *cursor, uint64_t *nodeids,
@@ -203,6 +212,8 @@ int finode_table_dump(struct finode_table *table, FILE *stream)
 
 	while ((inode = finode__slots_next(&table->inodes, &cursor))) {
 		dump_inode(table, inode, stream);
+		if (table->names)
+			finode__names_dump(inode, stream);
 		finode_put(inode);
 	}
 	return ferror(stream) ? -EIO : 0;

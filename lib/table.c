@@ -18,6 +18,7 @@
 #include "file.h"
 #include "inode.h"
 #include "log.h"
+#include "names.h"
 
 /*
  * Enough that the growth of one shard is a short pause even with tens of millions of
@@ -57,6 +58,7 @@ static const char *config_fault(const struct finode_config *config)
 {
 	const struct finode_ops *ops = config->ops;
 	const struct finode_file_ops *files = config->file_ops;
+	const struct finode_alias_ops *aliases = config->alias_ops;
 
 	if (config->size != sizeof(*config))
 		return "config.size is not this library's: start from FINODE_CONFIG_INIT";
@@ -69,6 +71,10 @@ static const char *config_fault(const struct finode_config *config)
 		      !object_holds_base(files->object_size, files->base_offset,
 					 sizeof(struct finode_file))))
 		return "config.file_ops has wrong sizes: use FINODE_FILE_OPS_FOR";
+	if (aliases && (aliases->ops_size != sizeof(*aliases) ||
+			!object_holds_base(aliases->object_size, aliases->base_offset,
+					   sizeof(struct finode_alias))))
+		return "config.alias_ops has wrong sizes: use FINODE_ALIAS_OPS_FOR";
 	if (config->shards > SHARDS_MAX || (config->shards & (config->shards - 1)) != 0)
 		return "config.shards is not a power of two up to 65536";
 	if (!S_ISDIR(config->root_key.mode) || config->root_key.generation != 0)
@@ -153,9 +159,10 @@ static void table_configure(struct finode_table *table, const struct finode_conf
 	table->root_mount.table = table;
 }
 
-/* The random seed of the hash, the shards, and the two arrays of slots. */
-static int table_init(struct finode_table *table, unsigned int shards)
+/* The random seed of the hash, the shards, the two arrays of slots, and the names. */
+static int table_init(struct finode_table *table, const struct finode_config *config)
 {
+	unsigned int shards = config->shards ? config->shards : SHARDS_DEFAULT;
 	int err = seed_init(table->hash_seed, sizeof(table->hash_seed));
 
 	if (!err)
@@ -170,8 +177,13 @@ static int table_init(struct finode_table *table, unsigned int shards)
 	err = finode__slots_init(&table->files, &table->allocator);
 	if (err)
 		goto err_inodes;
+	err = finode__names_init(table, config, shards);
+	if (err)
+		goto err_files;
 	return 0;
 
+err_files:
+	finode__slots_finish(&table->files);
 err_inodes:
 	finode__slots_finish(&table->inodes);
 err_shards:
@@ -181,6 +193,7 @@ err_shards:
 
 static void table_finish(struct finode_table *table)
 {
+	finode__names_finish(table);
 	finode__slots_finish(&table->files);
 	finode__slots_finish(&table->inodes);
 	shards_finish(table, table->shard_count);
@@ -207,7 +220,7 @@ int finode_table_create(const struct finode_config *config, struct finode_table 
 	if (!table)
 		return -ENOMEM;
 	table_configure(table, config);
-	err = table_init(table, config->shards ? config->shards : SHARDS_DEFAULT);
+	err = table_init(table, config);
 	if (err)
 		goto err_table;
 	err = finode_obtain(&table->root_mount, config->root_key, config->root_arg,
@@ -278,6 +291,7 @@ void finode_table_destroy(struct finode_table *table)
 	if (!table)
 		return;
 	finode_table_forget_all(table);
+	finode__names_end(table);
 	end_what_is_held(table);
 	finode__inode_evict_held(table->root_mount.root);
 	table_finish(table);

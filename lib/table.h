@@ -30,7 +30,7 @@ struct shard {
 	struct slots_pool inode_pool;
 	struct slots_pool file_pool;
 	uint64_t bytes; /* of objects and of the index */
-	uint64_t hits, misses, created, evicted, retired, retired_now, waits;
+	uint64_t hits, misses, created, evicted, retired, not_indexed, waits;
 	uint64_t files; /* now */
 
 	/* no lock */
@@ -46,6 +46,8 @@ struct rare_events {
 	_Atomic uint64_t replies_failed;
 };
 
+struct names;
+
 struct finode_table {
 	/* set by create, never changed */
 	const struct finode_ops *ops;
@@ -60,6 +62,7 @@ struct finode_table {
 	struct shard *shards;
 	void *shards_memory;
 	struct finode_mount root_mount;
+	struct names *names; /* NULL if the table keeps no aliases */
 
 	/* locks of their own */
 	struct slots inodes;

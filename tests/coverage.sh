@@ -14,7 +14,7 @@ measure() {
 		(cd "$work" && gcov --stdout "$OLDPWD/$notes" 2>/dev/null)
 	done >"$work/all"
 	awk -F: -v counts="$work/counts" '
-		$2 + 0 == 0 && $3 == "Source" { file = $4; mine = file ~ /\/lib\/[a-z]*\.c$/; next }
+		$2 + 0 == 0 && $3 == "Source" { file = $4; mine = file ~ /\/lib\/[a-z_]*\.c$/; next }
 		!mine { next }
 		$1 ~ /#####/ { total++; printf "%s:%d:%s\n", file, $2, $3; next }
 		$1 ~ /[0-9]/ { total++; covered++ }

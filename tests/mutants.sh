@@ -6,7 +6,8 @@
 # usage: tests/mutants.sh SOURCE [NAME..]      only these defects, if any are named
 set -eu
 
-tests='schedules slots inode count file table'
+tests='schedules name_schedules slots inode count file table alias obtain_at rename path
+	dirlock'
 fuse_tests='entry session notify faults' # linked with the fake kernel
 seconds=20 # for one test program; one that hangs has noticed too
 
@@ -27,7 +28,7 @@ link() {
 	*" $2 "*) extra="$1/fakekernel.a $1/lib.a $(pkg-config --libs fuse3)" ;;
 	esac
 	# shellcheck disable=SC2086 # lists of words
-	${CC:-cc} -pthread -o "$1/test_$2" "$1/test_$2.o" "$1/fixture.o" "$1/schedule.o" \
+	${CC:-cc} -pthread -o "$1/test_$2" "$1/test_$2.o" "$1/fixture.o" "$1/names_fixture.o" "$1/schedule.o" \
 		$extra "$1/lib.a" $libs
 }
 

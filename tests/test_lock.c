@@ -13,7 +13,7 @@
 #define NOTICED 0
 #endif
 
-static struct lock shard, other_shard, slots;
+static struct lock tree, stripe, next_stripe, shard, other_shard, slots;
 
 static void in_order(void)
 {
@@ -34,6 +34,44 @@ static void two_of_one_rank(void)
 {
 	lock_take(&shard);
 	lock_take(&other_shard);
+}
+
+static void stripes_in_order(void)
+{
+	lock_take(&tree);
+	lock_take(&stripe);
+	lock_take(&next_stripe);
+	lock_take(&shard);
+	lock_release(&stripe); /* in any order */
+	lock_release(&shard);
+	lock_release(&tree);
+	lock_take(&shard);
+	lock_release(&shard);
+	lock_release(&next_stripe);
+	finode__lock_check_none_held("a callback");
+}
+
+static void stripes_against_the_order(void)
+{
+	lock_take(&next_stripe);
+	lock_take(&stripe);
+}
+
+static void one_stripe_twice(void)
+{
+	lock_take(&stripe);
+	lock_take(&stripe);
+}
+
+static void too_many(void)
+{
+	static struct lock locks[20];
+
+	for (unsigned int i = 0; i < 20; i++) {
+		finode__lock_init(&locks[i], LOCK_RANK_STRIPE);
+		locks[i].place = i;
+		lock_take(&locks[i]);
+	}
 }
 
 static void callback_under_a_lock(void)
@@ -61,9 +99,18 @@ static void test_f_the_order_of_locks_is_checked(void **state)
 	finode__lock_init(&shard, LOCK_RANK_SHARD);
 	finode__lock_init(&other_shard, LOCK_RANK_SHARD);
 	finode__lock_init(&slots, LOCK_RANK_SLOTS);
+	finode__lock_init(&tree, LOCK_RANK_TREE);
+	finode__lock_init(&stripe, LOCK_RANK_STRIPE);
+	finode__lock_init(&next_stripe, LOCK_RANK_STRIPE);
+	next_stripe.place = 1;
 	assert_false(aborts(in_order));
+	assert_false(aborts(stripes_in_order));
+	assert_int_equal(aborts(stripes_against_the_order), NOTICED);
+	assert_int_equal(aborts(too_many), NOTICED);
 	assert_int_equal(aborts(against_the_order), NOTICED);
 	assert_int_equal(aborts(two_of_one_rank), NOTICED);
+	if (NOTICED) /* else it waits for itself */
+		assert_true(aborts(one_stripe_twice));
 	assert_int_equal(aborts(callback_under_a_lock), NOTICED);
 }
 

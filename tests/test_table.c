@@ -376,15 +376,16 @@ static void test_check_notices_each_kind_of_damage(void **state)
 		mend_it;                                                                   \
 		assert_table_clean(&f);                                                    \
 	} while (0)
-	DAMAGE(inode->library_flags |= INODE_RETIRED, "retired", inode->library_flags = 0);
+	DAMAGE(inode->library_flags |= INODE_NOT_INDEXED, "retired",
+	       inode->library_flags = 0);
 	DAMAGE(inode->library_state = INODE_EVICTING, "state",
 	       inode->library_state = INODE_LIVE);
 	DAMAGE(slot->object = root, "slot", slot->object = inode);
 	DAMAGE(core->hh.hashv ^= 1, "hash", core->hh.hashv ^= 1);
 	DAMAGE(root->generation = 1, "root", root->generation = 0);
 	DAMAGE(inode_shard(inode)->created++, "created", inode_shard(inode)->created--);
-	DAMAGE(inode_shard(inode)->retired_now++, "retired",
-	       inode_shard(inode)->retired_now--);
+	DAMAGE(inode_shard(inode)->not_indexed++, "retired",
+	       inode_shard(inode)->not_indexed--);
 	{
 		struct finode_mount *mount = inode->mount;
 		struct finode_table foreign = *f.table;

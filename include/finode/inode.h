@@ -201,8 +201,10 @@ FINODE_API void finode_put(struct finode *inode);
 /**
  * Takes the key from an inode whose backing object has gone: its last link was removed,
  * or its inode number belongs to another object now. The inode keeps its nodeid and stays
- * usable until it is forgotten and put; the key is free for a new object. The caller
- * holds a reference and keeps it. Does nothing if it was retired before. Does not block.
+ * usable until it is forgotten and put; the key is free for a new object. Its aliases go,
+ * and it gets no new ones. The caller holds a reference and keeps it. Does nothing if it
+ * was retired before. Blocks only if it had aliases: in their finish(), and in evict() of
+ * a directory that nothing else holds.
  * @since 0.1
  */
 FINODE_API void finode_retire(struct finode *inode);

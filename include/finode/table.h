@@ -10,6 +10,7 @@
 #ifndef FINODE_TABLE_H
 #define FINODE_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 
 FINODE_BEGIN_DECLS
 
+struct finode_alias_ops;
 struct finode_file_ops;
 struct finode_table;
 
@@ -73,6 +75,10 @@ struct finode_config {
 	 * millions of inodes. More parts mean shorter pauses while it grows.
 	 */
 	unsigned int shards;
+	/** Keep the names of inodes: see alias.h. Costs nothing where it is off. */
+	bool aliases;
+	/** The author's aliases, if they have anything of their own; implies `aliases`. */
+	const struct finode_alias_ops *alias_ops;
 };
 
 #define FINODE_CONFIG_INIT                                                                 \
@@ -128,7 +134,13 @@ struct finode_stats {
 	uint64_t forgets_root;	  /**< those for the root, ignored */
 	uint64_t entries_refused; /**< bogus entries that the glue did not let through */
 	uint64_t replies_failed;  /**< counted replies that did not reach the kernel */
-	uint64_t bytes;		  /**< memory of the table and its inodes and files now */
+	uint64_t bytes;		  /**< memory of the table and all that is in it now */
+	uint64_t aliases;	  /**< names now */
+	uint64_t aliases_added;	  /**< names that a look-up or a creation has shown */
+	uint64_t aliases_moved;	  /**< by rename, or directories found elsewhere */
+	uint64_t aliases_removed; /**< by unlink or rmdir, or replaced by a rename */
+	uint64_t aliases_stale;	  /**< dropped: the backend says otherwise by now */
+	uint64_t aliases_refused; /**< that would have put a directory below itself */
 };
 
 /**
@@ -162,7 +174,8 @@ FINODE_API size_t finode_table_nodeids(struct finode_table *table, uint64_t *cur
 FINODE_API int finode_table_check(struct finode_table *table, char *why, size_t why_size);
 
 /**
- * Writes one line for each LIVE inode: nodeid, generation, type, nlookup, references, key.
+ * Writes one line for each LIVE inode: nodeid, generation, type, nlookup, references, key;
+ * and, if the table keeps aliases, one for each of its names.
  * For people; the format is no promise. Holds no lock while it writes.
  * @return 0, or -EIO if the stream failed
  * @since 0.1

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * @file
+ * A lock for each directory: look-ups share it, changes take it alone.
+ *
+ * A look-up asks the backend and then tells the table (and the kernel) what it has seen.
+ * If an unlink or a rename of the same name comes in between, the old name is put back
+ * after it was removed. The kernel's VFS keeps its own look-ups and changes apart by a lock
+ * on the directory, but it does not do so for READDIRPLUS, for other clients of the
+ * backend, or for requests that the server makes by itself. A server for which that
+ * matters does as the VFS does:
+ *
+ *      FINODE_DIR_AUTOUNLOCK struct finode_dirlock lock = FINODE_DIRLOCK_INIT;
+ *      int err = finode_dir_change(dir, &lock);
+ *
+ *      if (!err)
+ *              err = backend_unlink(dir, name);
+ *      if (!err)
+ *              finode_alias_remove(dir, name);
+ *
+ * Using it is the author's choice; the table's own functions never take it. It may be held
+ * over a slow call of the backend, and may be released by another thread than the one that
+ * took it. Those who wait get it in the order in which they came, so neither look-ups nor
+ * changes starve. A thread that holds one guard must not take another: a second share may
+ * queue behind a change that waits for the first one. Who needs two directories takes them
+ * with one guard.
+ *
+ * Only directories of tables with aliases have it.
+ */
+#ifndef FINODE_DIRLOCK_H
+#define FINODE_DIRLOCK_H
+
+#include <stdbool.h>
+
+#include <finode/export.h>
+#include <finode/inode.h>
+
+FINODE_BEGIN_DECLS
+
+/** What was locked; on the stack. It holds a reference to each directory. */
+struct finode_dirlock {
+	/** The library's own: what is locked, NULL for nothing. */
+	struct finode *dirs[2];
+	bool changes;
+};
+
+#define FINODE_DIRLOCK_INIT                                                                \
+	{                                                                                  \
+		{NULL, NULL}, false                                                        \
+	}
+
+/**
+ * For a look-up or the reading of the directory. Waits while somebody changes it, or came
+ * before and waits to. The caller holds `dir` and keeps it.
+ * @param lock  FINODE_DIRLOCK_INIT or released; locked only after success
+ * @return 0; -ENOTDIR; -EINVAL if the table keeps no aliases; -EOVERFLOW for 2^31
+ *         references to the directory
+ * @since 0.1
+ */
+FINODE_API FINODE_NODISCARD int finode_dir_share(struct finode *dir,
+						 struct finode_dirlock *lock);
+
+/**
+ * For what changes the entries of the directory. Waits while anybody has it. As
+ * finode_dir_share().
+ * @since 0.1
+ */
+FINODE_API FINODE_NODISCARD int finode_dir_change(struct finode *dir,
+						  struct finode_dirlock *lock);
+
+/**
+ * For a rename: both directories, in an order that is the same for everyone; one and the
+ * same directory is locked once. As finode_dir_share(); -EXDEV if they are of different
+ * tables.
+ * @since 0.1
+ */
+FINODE_API FINODE_NODISCARD int finode_dir_change_two(struct finode *dir,
+						      struct finode *other,
+						      struct finode_dirlock *lock);
+
+/**
+ * Releases what the guard has locked, and its references; may so block in evict(). Does
+ * nothing if it has nothing.
+ * @since 0.1
+ */
+FINODE_API void finode_dir_unlock(struct finode_dirlock *lock);
+
+/** Declares a struct finode_dirlock that is unlocked when it goes out of scope. */
+#define FINODE_DIR_AUTOUNLOCK __attribute__((cleanup(finode_dir_unlock)))
+
+FINODE_END_DECLS
+
+#endif
