@@ -15,7 +15,8 @@
 #include <fcntl.h>
 #include <finode.h>
 #include <limits.h>
-#include <stdlib.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/fsuid.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -56,6 +57,10 @@ static struct finode_table *table; /* all inodes and open files of this server *
 
 static const double timeout = 1.0; /* seconds that the kernel may believe what we say */
 
+static _Atomic unsigned long inodes;	 /* now, each with its file descriptor */
+static unsigned long budget;		 /* how many there should be at most */
+static _Atomic unsigned long relieve_at; /* the kernel is asked to drop some */
+
 static struct lo_inode *lo_inode(struct finode *base)
 {
 	return FINODE_CONTAINER_OF(base, struct lo_inode, base);
@@ -67,12 +72,14 @@ static int lo_init(struct finode *base, void *arg)
 
 	lo_inode(base)->fd = obj->fd;
 	obj->fd = -1;
+	inodes++;
 	return 0;
 }
 
 static void lo_evict(struct finode *base)
 {
 	close(lo_inode(base)->fd);
+	inodes--;
 }
 
 static const struct finode_ops lo_ops = {
@@ -151,6 +158,20 @@ static struct finode_key lo_key(const struct lo_object *obj)
 
 #define lo_entry(obj, created) ((struct finode_entry){(obj)->st, timeout, timeout, created})
 
+/*
+ * Each inode costs a file descriptor, and the kernel remembers inodes as long as it has
+ * memory: from time to time it is asked to drop those that nobody uses.
+ */
+static void lo_bound(fuse_req_t req)
+{
+	unsigned long now = inodes, at = relieve_at;
+
+	if (now > at && atomic_compare_exchange_strong(&relieve_at, &at, now + budget / 8))
+		serve_prune(finode_session_of(req));
+	else if (now < budget / 2)
+		relieve_at = budget;
+}
+
 /* The answer to LOOKUP and to everything that has made a name. */
 static void lo_reply_child(fuse_req_t req, struct finode *dir, const char *name,
 			   mode_t created)
@@ -159,9 +180,12 @@ static void lo_reply_child(fuse_req_t req, struct finode *dir, const char *name,
 	struct lo_object obj = LO_OBJECT_NONE;
 	int err = lo_open_object(lo_inode(dir)->fd, name, O_NOFOLLOW, &obj);
 
+	lo_bound(req);
 	if (!err)
 		err = finode_obtain(dir->mount, lo_key(&obj), &obj, &inode);
-	if (err < 0)
+	if (err == -ENOENT)
+		finode_reply_negative(req, dir, name, timeout);
+	else if (err < 0)
 		finode_reply_err(req, err);
 	else
 		finode_reply_entry(req, dir, name, inode, &lo_entry(&obj, created));
@@ -301,7 +325,23 @@ static void lo_getattr(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info 
 	if (err)
 		finode_reply_err(req, err);
 	else
-		fuse_reply_attr(req, &st, timeout);
+		finode_reply_attr(req, inode, &st, timeout);
+}
+
+static void lo_statx(fuse_req_t req, fuse_ino_t nodeid, int flags, int mask,
+		     struct fuse_file_info *fi)
+{
+	FINODE_AUTOPUT struct finode *inode = finode_get(table, nodeid);
+	const int how = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | (flags & AT_STATX_SYNC_TYPE);
+	struct statx stx;
+	int err = inode ? 0 : -ESTALE;
+
+	if (!err && statx(lo_inode(inode)->fd, "", how, (unsigned int)mask, &stx) < 0)
+		err = -errno;
+	if (err)
+		finode_reply_err(req, err);
+	else
+		finode_reply_statx(req, inode, &stx, timeout);
 }
 
 static struct timespec lo_time(int set, int now, struct timespec time)
@@ -382,15 +422,39 @@ static void lo_statfs(fuse_req_t req, fuse_ino_t nodeid)
 
 /* ---- Operations: open files and directories ---- */
 
+/* The answer to CREATE, and to TMPFILE, which has no name: the file is open as `fd`. */
+static void lo_reply_opened(fuse_req_t req, struct finode *dir, const char *name, int fd,
+			    struct fuse_file_info *fi)
+{
+	FINODE_AUTOPUT struct finode *inode = NULL;
+	FINODE_FILE_AUTOPUT struct finode_file *file = NULL;
+	struct lo_object obj = LO_OBJECT_NONE;
+	char path[32];
+	/* What was opened, whatever has the name by now. */
+	int err = lo_open_object(AT_FDCWD, lo_path(fd, path), 0, &obj);
+
+	lo_bound(req);
+	if (!err)
+		err = finode_obtain(dir->mount, lo_key(&obj), &obj, &inode);
+	if (err >= 0)
+		err = finode_file_open(inode, &fd, &file);
+	if (err < 0)
+		finode_reply_err(req, err);
+	else if (name)
+		finode_reply_create(req, dir, name, inode, &lo_entry(&obj, S_IFREG), file,
+				    fi);
+	else
+		finode_reply_tmpfile(req, dir, inode, &lo_entry(&obj, S_IFREG), file, fi);
+	lo_close(&fd); /* unless lo_file_init() took it */
+	lo_close(&obj.fd);
+}
+
 static void lo_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		      struct fuse_file_info *fi)
 {
-	FINODE_AUTOPUT struct finode *dir, *inode = NULL;
-	FINODE_FILE_AUTOPUT struct finode_file *file = NULL;
-	struct lo_object obj = LO_OBJECT_NONE;
-	int err = finode_get_dir(table, parent, name, &dir), fd = -1;
+	FINODE_AUTOPUT struct finode *dir;
 	const int flags = fi->flags | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
-	char path[32];
+	int err = finode_get_dir(table, parent, name, &dir), fd = -1;
 
 	if (!err) {
 		lo_act_as(fuse_req_ctx(req)->uid, fuse_req_ctx(req)->gid);
@@ -398,19 +462,31 @@ static void lo_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 		err = fd < 0 ? -errno : 0;
 		lo_act_as(geteuid(), getegid());
 	}
-	if (!err) /* what was opened, whatever has the name by now */
-		err = lo_open_object(AT_FDCWD, lo_path(fd, path), 0, &obj);
-	if (!err)
-		err = finode_obtain(dir->mount, lo_key(&obj), &obj, &inode);
-	if (err >= 0)
-		err = finode_file_open(inode, &fd, &file);
-	if (err < 0)
+	if (err)
 		finode_reply_err(req, err);
 	else
-		finode_reply_create(req, dir, name, inode, &lo_entry(&obj, S_IFREG), file,
-				    fi);
-	lo_close(&fd);
-	lo_close(&obj.fd);
+		lo_reply_opened(req, dir, name, fd, fi);
+}
+
+static void lo_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
+		       struct fuse_file_info *fi)
+{
+	FINODE_AUTOPUT struct finode *dir = finode_get(table, parent);
+	int err = dir ? 0 : -ESTALE, fd = -1;
+	char path[32];
+
+	if (!err) {
+		lo_act_as(fuse_req_ctx(req)->uid, fuse_req_ctx(req)->gid);
+		fd = open(lo_path(lo_inode(dir)->fd, path),
+			  (fi->flags & ~(O_CREAT | O_NOFOLLOW)) | O_TMPFILE | O_CLOEXEC,
+			  mode);
+		err = fd < 0 ? -errno : 0;
+		lo_act_as(geteuid(), getegid());
+	}
+	if (err)
+		finode_reply_err(req, err);
+	else
+		lo_reply_opened(req, dir, NULL, fd, fi);
 }
 
 static void lo_open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
@@ -469,6 +545,18 @@ static void lo_fsync(fuse_req_t req, fuse_ino_t nodeid, int datasync,
 	finode_reply_err(req, (datasync ? fdatasync : fsync)(lo_fd(file)) < 0 ? -errno : 0);
 }
 
+static void lo_syncfs(fuse_req_t req, fuse_ino_t nodeid)
+{
+	FINODE_AUTOPUT struct finode *inode = finode_get(table, nodeid);
+	char path[32];
+	int fd =
+		inode ? open(lo_path(lo_inode(inode)->fd, path), O_RDONLY | O_CLOEXEC) : -1;
+	int err = !inode ? -ESTALE : fd < 0 || syncfs(fd) < 0 ? -errno : 0;
+
+	finode_reply_err(req, err);
+	lo_close(&fd);
+}
+
 static void lo_lseek(fuse_req_t req, fuse_ino_t nodeid, off_t off, int whence,
 		     struct fuse_file_info *fi)
 {
@@ -481,46 +569,74 @@ static void lo_lseek(fuse_req_t req, fuse_ino_t nodeid, off_t off, int whence,
 		fuse_reply_lseek(req, found);
 }
 
-/* The host's entries, from `off` on, until the reply is full. Each carries its next offset.
- */
-static int lo_fill(fuse_req_t req, int fd, off_t off, char *reply, size_t size,
-		   size_t *used)
+/* One entry of the host's: with its inode in a READDIRPLUS, if it can be had. */
+static int lo_add(struct finode_dirbuf *buf, struct finode *dir, const struct dirent64 *d,
+		  bool plus)
+{
+	FINODE_AUTOPUT struct finode *inode = NULL;
+	struct lo_object obj = LO_OBJECT_NONE;
+	struct finode_entry entry = {
+		.attr = {.st_ino = d->d_ino, .st_mode = DTTOIF(d->d_type)}};
+	int full;
+
+	if (plus && finode_name_check(d->d_name) == 0 &&
+	    lo_open_object(lo_inode(dir)->fd, d->d_name, O_NOFOLLOW, &obj) == 0 &&
+	    finode_obtain(dir->mount, lo_key(&obj), &obj, &inode) >= 0)
+		entry = lo_entry(&obj, 0);
+	full = finode_dirbuf_add(buf, d->d_name, d->d_off, inode, &entry);
+	lo_close(&obj.fd);
+	return full;
+}
+
+/* The host's entries from `off` on, until the reply is full. */
+static int lo_fill(struct finode_dirbuf *buf, struct finode *dir, int fd, off_t off,
+		   bool plus)
 {
 	char entries[4096] __attribute__((aligned(8)));
+	bool any = false;
 	ssize_t got;
 
 	if (lseek(fd, off, SEEK_SET) < 0)
 		return -errno;
 	while ((got = getdents64(fd, entries, sizeof(entries))) > 0) {
-		for (ssize_t at = 0; at < got;) {
+		for (ssize_t at = 0; at < got; any = true) {
 			const struct dirent64 *d = (const void *)(entries + at);
-			const struct stat st = {.st_ino = d->d_ino,
-						.st_mode = DTTOIF(d->d_type)};
-			size_t need = fuse_add_direntry(req, reply + *used, size - *used,
-							d->d_name, &st, d->d_off);
 
-			if (need > size - *used)
+			if (lo_add(buf, dir, d, plus))
 				return 0;
-			*used += need;
 			at += d->d_reclen;
 		}
 	}
-	return got < 0 && *used == 0 ? -errno : 0;
+	return got < 0 && !any ? -errno : 0;
+}
+
+static void lo_list(fuse_req_t req, size_t size, off_t off, uint64_t fh, bool plus)
+{
+	FINODE_FILE_AUTOPUT struct finode_file *file = finode_file_get(table, fh);
+	struct finode_dirbuf buf = {0};
+	int err = file ? finode_dirbuf_init(&buf, file->inode, size, plus) : -EBADF;
+
+	lo_bound(req);
+	if (!err)
+		err = lo_fill(&buf, file->inode, lo_fd(file), off, plus);
+	if (err) {
+		finode_dirbuf_drop(&buf);
+		finode_reply_err(req, err);
+	} else {
+		finode_dirbuf_reply(&buf, req);
+	}
 }
 
 static void lo_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t off,
 		       struct fuse_file_info *fi)
 {
-	FINODE_FILE_AUTOPUT struct finode_file *file = finode_file_get(table, fi->fh);
-	char *reply = malloc(size);
-	size_t used = 0;
-	int err = reply ? lo_fill(req, lo_fd(file), off, reply, size, &used) : -ENOMEM;
+	lo_list(req, size, off, fi->fh, false);
+}
 
-	if (err)
-		finode_reply_err(req, err);
-	else
-		fuse_reply_buf(req, reply, used);
-	free(reply);
+static void lo_readdirplus(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t off,
+			   struct fuse_file_info *fi)
+{
+	lo_list(req, size, off, fi->fh, true);
 }
 
 /* clang-format off */
@@ -533,8 +649,19 @@ static const struct fuse_lowlevel_ops lo_operations = {
 	.read = lo_read,       .write = lo_write,       .fsync = lo_fsync,
 	.lseek = lo_lseek,     .release = lo_release,   .opendir = lo_open,
 	.readdir = lo_readdir, .releasedir = lo_release, .statfs = lo_statfs,
+	.readdirplus = lo_readdirplus,
 };
 /* clang-format on */
+
+/* What libfuse may not know comes from the session, whatever its version. */
+static const struct finode_session_config lo_server = {
+	.size = sizeof(lo_server),
+	.ops = &lo_operations,
+	.ops_size = sizeof(lo_operations),
+	.tmpfile = lo_tmpfile,
+	.statx = lo_statx,
+	.syncfs = lo_syncfs,
+};
 
 /* ---- The server ---- */
 
@@ -546,7 +673,7 @@ static int lo_open_source(const char *source, struct finode_table **out)
 
 	if (err)
 		return err;
-	serve_raise_fd_limit(); /* one for each inode */
+	budget = relieve_at = serve_raise_fd_limit() / 2; /* one for each inode */
 	config.ops = &lo_ops;
 	config.file_ops = &lo_file_ops;
 	config.log = finode_log_to_fuse;
@@ -561,5 +688,5 @@ static int lo_open_source(const char *source, struct finode_table **out)
 int main(int argc, char *argv[])
 {
 	return serve_main(argc, argv, "Shows the directory SOURCE at MOUNTPOINT.",
-			  &lo_operations, lo_open_source);
+			  &lo_server, lo_open_source);
 }

@@ -20,9 +20,34 @@ struct serve {
 	struct fuse_args args;
 	struct fuse_cmdline_opts opts;
 	struct finode_table *table;
-	struct fuse_session *session;
+	struct finode_session *session;
 	_Atomic bool ended; /* tells report() to end */
 };
+
+static void log_notifications(const char *name, struct finode_session *session)
+{
+	static const char *const kinds[FINODE_NOTIFY_KINDS] = {
+		[FINODE_NOTIFY_INVAL_INODE] = "inval_inode",
+		[FINODE_NOTIFY_INVAL_ENTRY] = "inval_entry",
+		[FINODE_NOTIFY_EXPIRE_ENTRY] = "expire_entry",
+		[FINODE_NOTIFY_DELETE] = "delete",
+		[FINODE_NOTIFY_PRUNE] = "prune",
+		[FINODE_NOTIFY_INCREMENT_EPOCH] = "increment_epoch",
+		[FINODE_NOTIFY_RESEND] = "resend",
+	};
+	struct finode_session_stats s;
+
+	finode_session_stats(session, &s, sizeof(s));
+	for (int i = 0; i < FINODE_NOTIFY_KINDS; i++)
+		if (s.notify[i].queued)
+			fuse_log(FUSE_LOG_INFO,
+				 "%s: notify %s: queued=%" PRIu64 " waiting=%" PRIu64
+				 " merged=%" PRIu64 " sent=%" PRIu64 " absent=%" PRIu64
+				 " failed=%" PRIu64 "\n",
+				 name, kinds[i], s.notify[i].queued, s.notify[i].waiting,
+				 s.notify[i].merged, s.notify[i].sent, s.notify[i].absent,
+				 s.notify[i].failed);
+}
 
 static void log_stats(const char *name, struct finode_table *table)
 {
@@ -55,19 +80,35 @@ static void *report(void *arg)
 	int signo;
 
 	report_signals(&set);
-	while (sigwait(&set, &signo) == 0 && !serve->ended)
+	while (sigwait(&set, &signo) == 0 && !serve->ended) {
+		log_notifications(serve->name, serve->session);
 		log_stats(serve->name, serve->table);
+	}
 	return NULL;
 }
 
-void serve_raise_fd_limit(void)
+unsigned long serve_raise_fd_limit(void)
 {
 	struct rlimit limit = {1 << 20, 1 << 20};
 
-	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0 &&
+	    getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
+}
+
+void serve_prune(struct finode_session *session)
+{
+	uint64_t nodeids[256], cursor = 0;
+	size_t count;
+	int err = 0;
+
+	while (!err &&
+	       (count = finode_table_nodeids(session->table, &cursor, nodeids, 256)))
+		for (size_t i = 0; !err && i < count; i++)
+			err = finode_notify_prune(session, nodeids[i], 0, NULL);
 }
 
 static int loop(struct serve *serve)
@@ -82,8 +123,8 @@ static int loop(struct serve *serve)
 	if (!err) {
 		fuse_loop_cfg_set_clone_fd(config, (unsigned int)serve->opts.clone_fd);
 		err = serve->opts.singlethread
-			      ? fuse_session_loop(serve->session)
-			      : fuse_session_loop_mt(serve->session, config);
+			      ? fuse_session_loop(serve->session->fuse)
+			      : fuse_session_loop_mt(serve->session->fuse, config);
 		serve->ended = true;
 		pthread_kill(reporter, SIGUSR1);
 		pthread_join(reporter, NULL);
@@ -101,16 +142,16 @@ static int mount_and_loop(struct serve *serve)
 	/* Every thread from here on leaves SIGUSR1 to report(). */
 	report_signals(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	if (fuse_set_signal_handlers(serve->session) != 0)
+	if (fuse_set_signal_handlers(serve->session->fuse) != 0)
 		return -1;
-	err = fuse_session_mount(serve->session, serve->opts.mountpoint);
+	err = finode_session_mount(serve->session, serve->opts.mountpoint);
 	if (!err) {
 		err = fuse_daemonize(serve->opts.foreground);
 		if (!err)
 			err = loop(serve);
-		fuse_session_unmount(serve->session);
+		finode_session_unmount(serve->session);
 	}
-	fuse_remove_signal_handlers(serve->session);
+	fuse_remove_signal_handlers(serve->session->fuse);
 	return err;
 }
 
@@ -161,9 +202,10 @@ static int parse(struct serve *serve)
 	return -1;
 }
 
-static int run(struct serve *serve, const struct fuse_lowlevel_ops *ops,
+static int run(struct serve *serve, const struct finode_session_config *server,
 	       serve_open_fn open_source)
 {
+	struct finode_session_config config = *server;
 	int err = open_source(serve->source, &serve->table);
 
 	if (err) {
@@ -173,16 +215,16 @@ static int run(struct serve *serve, const struct fuse_lowlevel_ops *ops,
 	}
 	if (fuse_opt_add_arg(&serve->args, "-odefault_permissions") != 0)
 		return 1;
-	serve->session = fuse_session_new(&serve->args, ops, sizeof(*ops), serve->table);
-	if (!serve->session)
+	config.table = serve->table;
+	if (finode_session_create(&serve->args, &config, &serve->session) != 0)
 		return 2;
 	err = mount_and_loop(serve);
-	fuse_session_destroy(serve->session);
+	finode_session_destroy(serve->session);
 	return err ? 1 : 0;
 }
 
 int serve_main(int argc, char *argv[], const char *about,
-	       const struct fuse_lowlevel_ops *ops, serve_open_fn open_source)
+	       const struct finode_session_config *server, serve_open_fn open_source)
 {
 	const char *slash = strrchr(argv[0], '/');
 	struct serve serve = {
@@ -194,7 +236,7 @@ int serve_main(int argc, char *argv[], const char *about,
 
 	umask(0); /* the kernel has applied the caller's */
 	if (status < 0)
-		status = run(&serve, ops, open_source);
+		status = run(&serve, server, open_source);
 	finode_table_destroy(serve.table);
 	free(serve.opts.mountpoint);
 	free(serve.source);

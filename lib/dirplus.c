@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "entry.h"
-#include "finode/name.h"
 #include "inode.h"
+#include "name.h"
 #include "testing.h"
 
 #define DIRBUF_MAX (1u << 20)
@@ -28,18 +28,13 @@ int finode_dirbuf_init(struct finode_dirbuf *buf, struct finode *dir, size_t siz
 	return buf->bytes ? 0 : -ENOMEM;
 }
 
-static int is_dot(const char *name)
-{
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
 /* Does this entry of a READDIRPLUS reply tell the kernel of a lookup? */
 static int counts(struct finode_dirbuf *buf, const char *name, struct finode *inode,
 		  const struct finode_entry *entry)
 {
 	const char *fault;
 
-	if (!buf->plus || !inode || is_dot(name))
+	if (!buf->plus || !inode || name_is_dot(name))
 		return 0;
 	fault = finode__entry_fault(buf->dir, name, inode, entry);
 	if (fault)
@@ -61,7 +56,7 @@ int finode_dirbuf_add(struct finode_dirbuf *buf, const char *name, off_t off,
 	};
 	char *place = buf->bytes + buf->used;
 
-	if (!is_dot(name) && finode_name_check(name) != 0) {
+	if (!name_is_dot(name) && finode_name_check(name) != 0) {
 		/* The kernel would stop at it, and leak the counts of those behind it. */
 		finode__entry_note_refusal(buf->dir, name, "its name is no name");
 		return 0;
@@ -119,10 +114,7 @@ int finode_dirbuf_reply(struct finode_dirbuf *buf, fuse_req_t req)
 	int err = fuse_reply_buf(req, buf->bytes, buf->used);
 
 	if (err) {
-		struct finode_table *table = inode_table(buf->dir);
-
-		atomic_fetch_add_explicit(&table->rare.replies_failed, 1,
-					  memory_order_relaxed);
+		finode__entry_note_failure(inode_table(buf->dir));
 		uncount_all(buf);
 	}
 	end(buf);

@@ -9,12 +9,13 @@
 #include "finode/fuse.h"
 
 #include <errno.h>
-#include <linux/fuse.h>
 #include <string.h>
 
 #include "entry.h"
 #include "inode.h"
 #include "log.h"
+#include "name.h"
+#include "protocol.h"
 #include "testing.h"
 
 /* The kernel takes errors in [-511, -1]; others abort the connection or the reply. */
@@ -41,7 +42,7 @@ const char *finode__entry_fault(const struct finode *dir, const char *name,
 		return "the size is over LLONG_MAX";
 	if (dir->type != S_IFDIR)
 		return "its parent is not a directory";
-	if (inode_is_root(inode) && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+	if (inode_is_root(inode) && !name_is_dot(name))
 		return "it is the root";
 	return NULL;
 }
@@ -54,6 +55,11 @@ void finode__entry_note_refusal(struct finode *inode, const char *name, const ch
 			  "entry '%.100s', nodeid %#llx, refused: %s "
 			  "(further ones are only counted)",
 			  name, (unsigned long long)inode->nodeid, fault);
+}
+
+void finode__entry_note_failure(struct finode_table *table)
+{
+	atomic_fetch_add_explicit(&table->rare.replies_failed, 1, memory_order_relaxed);
 }
 
 static int entry_refuse(fuse_req_t req, struct finode *inode, const char *name,
@@ -138,10 +144,7 @@ static int reply_counted(fuse_req_t req, struct finode *inode, const void *buf, 
 	if (FINODE_MUTANT(count_after_reply))
 		finode_count(inode, 1);
 	if (err) {
-		struct finode_table *table = inode_table(inode);
-
-		atomic_fetch_add_explicit(&table->rare.replies_failed, 1,
-					  memory_order_relaxed);
+		finode__entry_note_failure(inode_table(inode));
 		if (!FINODE_MUTANT(no_undo))
 			finode_uncount(inode, 1);
 	}
@@ -160,7 +163,8 @@ int finode_reply_entry(fuse_req_t req, struct finode *dir, const char *name,
 	return reply_counted(req, inode, &out, sizeof(out));
 }
 
-int finode_reply_create(fuse_req_t req, struct finode *dir, const char *name,
+/* CREATE and TMPFILE: an entry, counted, and an open file, closed if it did not arrive. */
+static int reply_opened(fuse_req_t req, struct finode *dir, const char *name,
 			struct finode *inode, const struct finode_entry *entry,
 			struct finode_file *file, struct fuse_file_info *fi)
 {
@@ -186,6 +190,103 @@ int finode_reply_create(fuse_req_t req, struct finode *dir, const char *name,
 	if (err && file)
 		finode_file_close(inode_table(inode), file->fh);
 	return err;
+}
+
+int finode_reply_create(fuse_req_t req, struct finode *dir, const char *name,
+			struct finode *inode, const struct finode_entry *entry,
+			struct finode_file *file, struct fuse_file_info *fi)
+{
+	return reply_opened(req, dir, name, inode, entry, file, fi);
+}
+
+int finode_reply_tmpfile(fuse_req_t req, struct finode *dir, struct finode *inode,
+			 const struct finode_entry *entry, struct finode_file *file,
+			 struct fuse_file_info *fi)
+{
+	return reply_opened(req, dir, "/", inode, entry, file, fi);
+}
+
+int finode_reply_negative(fuse_req_t req, struct finode *dir, const char *name,
+			  double entry_timeout)
+{
+	struct fuse_entry_out out = {.nodeid = 0};
+
+	(void)dir; /* What names are known of, and by whom, is not kept yet. */
+	(void)name;
+	if (!(entry_timeout > 0))
+		return finode_reply_err(req, -ENOENT);
+	split_timeout(entry_timeout, &out.entry_valid, &out.entry_valid_nsec);
+	return fuse_reply_buf(req, (const void *)&out, sizeof(out));
+}
+
+/* The kernel takes an inode for bad if it changes its type or has no size. */
+static int attr_refuse(fuse_req_t req, struct finode *inode, mode_t mode, int64_t size)
+{
+	int err = (mode & S_IFMT) != inode->type ? -ESTALE : size < 0 ? -EIO : 0;
+
+	if (err) {
+		finode__entry_note_refusal(inode, "(attributes)",
+					   err == -ESTALE ? "another type than the inode's"
+							  : "the size is over LLONG_MAX");
+		finode_reply_err(req, err);
+	}
+	return err;
+}
+
+int finode_reply_attr(fuse_req_t req, struct finode *inode, const struct stat *attr,
+		      double attr_timeout)
+{
+	struct fuse_attr_out out = {0};
+	int err = attr_refuse(req, inode, attr->st_mode, attr->st_size);
+
+	if (err)
+		return err;
+	split_timeout(attr_timeout, &out.attr_valid, &out.attr_valid_nsec);
+	fill_attr(&out.attr, attr);
+	return fuse_reply_buf(req, (const void *)&out, sizeof(out));
+}
+
+static struct protocol_time protocol_time(const struct statx_timestamp *time)
+{
+	return (struct protocol_time){.tv_sec = time->tv_sec, .tv_nsec = time->tv_nsec};
+}
+
+static void fill_statx(struct protocol_statx *out, const struct statx *stx)
+{
+	*out = (struct protocol_statx){
+		.mask = stx->stx_mask & (STATX_BASIC_STATS | STATX_BTIME),
+		.blksize = stx->stx_blksize,
+		.attributes = stx->stx_attributes,
+		.attributes_mask = stx->stx_attributes_mask,
+		.nlink = stx->stx_nlink,
+		.uid = stx->stx_uid,
+		.gid = stx->stx_gid,
+		.mode = stx->stx_mode,
+		.ino = stx->stx_ino,
+		.size = stx->stx_size,
+		.blocks = stx->stx_blocks,
+		.atime = protocol_time(&stx->stx_atime),
+		.btime = protocol_time(&stx->stx_btime),
+		.ctime = protocol_time(&stx->stx_ctime),
+		.mtime = protocol_time(&stx->stx_mtime),
+		.rdev_major = stx->stx_rdev_major,
+		.rdev_minor = stx->stx_rdev_minor,
+	};
+}
+
+int finode_reply_statx(fuse_req_t req, struct finode *inode, const struct statx *attr,
+		       double attr_timeout)
+{
+	const mode_t mode = attr->stx_mask & STATX_TYPE ? attr->stx_mode : inode->type;
+	const int64_t size = attr->stx_mask & STATX_SIZE ? (int64_t)attr->stx_size : 0;
+	struct protocol_statx_out out = {0};
+	int err = attr_refuse(req, inode, mode, size);
+
+	if (err)
+		return err;
+	split_timeout(attr_timeout, &out.attr_valid, &out.attr_valid_nsec);
+	fill_statx(&out.stat, attr);
+	return fuse_reply_buf(req, (const void *)&out, sizeof(out));
 }
 
 int finode_reply_open(fuse_req_t req, struct finode_file *file, struct fuse_file_info *fi)

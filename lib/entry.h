@@ -15,6 +15,9 @@ const char *finode__entry_fault(const struct finode *dir, const char *name,
 /* Counts, and the first time logs, that an entry was refused. */
 void finode__entry_note_refusal(struct finode *inode, const char *name, const char *fault);
 
+/* Counts that a counted reply did not reach the kernel. */
+void finode__entry_note_failure(struct finode_table *table);
+
 void finode__entry_fill(struct fuse_entry_out *out, const struct finode *inode,
 			const struct finode_entry *entry);
 

@@ -177,6 +177,20 @@ int finode_table_check(struct finode_table *table, char *why, size_t why_size)
 	return err;
 }
 
+size_t finode_table_nodeids(struct finode_table *table, uint64_t *cursor, uint64_t *nodeids,
+			    size_t count)
+{
+	size_t written = 0;
+	struct finode *inode;
+
+	while (written < count && (inode = finode__slots_next(&table->inodes, cursor))) {
+		if (!inode_is_root(inode))
+			nodeids[written++] = inode->nodeid;
+		finode_put(inode);
+	}
+	return written;
+}
+
 static void dump_inode(struct finode_table *table, struct finode *inode, FILE *stream)
 {
 	const struct inode_core *core = inode_core_const(inode);

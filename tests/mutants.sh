@@ -6,7 +6,8 @@
 # usage: tests/mutants.sh SOURCE [NAME..]      only these defects, if any are named
 set -eu
 
-tests='schedules name_schedules slots inode count file table alias obtain_at rename path dirlock entry'
+tests='schedules name_schedules slots inode count file table alias obtain_at rename path dirlock'
+fuse_tests='entry session notify faults' # linked with the fake kernel
 seconds=20 # for one test program; one that hangs has noticed too
 
 # compile DIR FLAG FILE..: objects of DIR, named after the files
@@ -22,19 +23,20 @@ compile() {
 # link DIR NAME: a test program. Archives, so that the core's tests need no libfuse.
 link() {
 	extra=
-	[ "$2" != entry ] || extra="$1/fakekernel.a $1/lib.a $(pkg-config --libs fuse3)"
+	case " $fuse_tests " in
+	*" $2 "*) extra="$1/fakekernel.a $1/lib.a $(pkg-config --libs fuse3)" ;;
+	esac
 	# shellcheck disable=SC2086 # lists of words
 	${CC:-cc} -pthread -o "$1/test_$2" "$1/test_$2.o" "$1/fixture.o" "$1/names_fixture.o" "$1/schedule.o" \
 		$extra "$1/lib.a" $libs
 }
 
-# archive DIR: the objects of the library, and those of the fake kernel if there is one
+# archive DIR: the objects of the library, and those of the fake kernel
 archive() {
 	rm -f "$1/lib.a" "$1/fakekernel.a"
 	for file in "$source"/lib/*.c; do
 		ar rc "$1/lib.a" "$1/$(basename "$file" .c).o"
 	done
-	[ -n "$with_entry" ] || return 0
 	for file in "$source"/tests/fakekernel/*.c; do
 		ar rc "$1/fakekernel.a" "$1/$(basename "$file" .c).o"
 	done
@@ -97,15 +99,12 @@ prepare() {
 	cflags="$cflags $(pkg-config --cflags cmocka libsodium fuse3)"
 	libs=$(pkg-config --libs cmocka libsodium)
 	jobs=$(nproc)
-	with_entry='' programs=''
-	sources=$(printf '%s\n' "$source"/lib/*.c "$source"/tests/support/*.c)
-	[ ! -e "$source/tests/test_entry.c" ] || with_entry=1
-	for name in $tests; do
-		[ -e "$source/tests/test_$name.c" ] || continue
-		programs="$programs $name"
+	programs="$tests $fuse_tests"
+	sources=$(printf '%s\n' "$source"/lib/*.c "$source"/tests/support/*.c \
+		"$source"/tests/fakekernel/*.c)
+	for name in $programs; do
 		sources="$sources $source/tests/test_$name.c"
 	done
-	[ -z "$with_entry" ] || sources="$sources $(printf '%s\n' "$source"/tests/fakekernel/*.c)"
 }
 
 source=$(cd "$1" && pwd)
@@ -129,19 +128,10 @@ if verdict=$(run "$work/none"); then
 	cat "$work/none/log"
 	exit 1
 fi
-echo "no mutant: all tests pass:$programs"
+echo "no mutant: all tests pass: $programs"
 
 mutants=${*:-$(find "$source/lib" -name '*.[ch]' ! -name testing.h \
 	-exec grep -oh 'FINODE_MUTANT([a-z_]*)' {} + | sed 's/.*(//; s/)//' | sort -u)}
-chosen=
-for mutant in $mutants; do
-	case $with_entry$(files_with "$mutant") in
-	"$source/lib/entry.c" | "$source/lib/dirplus.c")
-		echo "mutant $mutant: needs test_entry"
-		;;
-	*) chosen="$chosen $mutant" ;;
-	esac
-done
 # shellcheck disable=SC2086 # names without spaces
-printf '%s\n' $chosen | xargs -P "$jobs" -I '{}' sh "$0" "$source" --one "$work" '{}'
+printf '%s\n' $mutants | xargs -P "$jobs" -I '{}' sh "$0" "$source" --one "$work" '{}'
 [ ! -e "$work/survivor" ]

@@ -3,102 +3,13 @@
  * The glue through a real libfuse session and the fake kernel: guarantee C for every kind
  * of reply, refused replies, bogus entries, and the ends of a session (J).
  */
-#include "support/fixture.h"
+#include "fakekernel/world.h"
 
-#include "fakekernel/fakekernel.h"
-#include "fakekernel/memfs.h"
-
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
 #include <stdio.h>
 
 #include "inode.h"
-
-struct world {
-	struct memfs fs;
-	struct fakekernel *fk;
-	struct fk_client c;
-	_Atomic unsigned int warnings;
-	unsigned int fds; /* open when it began */
-};
-
-static void quiet_log(enum finode_log_level level, const char *message, void *user)
-{
-	struct world *w = user;
-
-	(void)level;
-	(void)message;
-	w->warnings++;
-}
-
-static void use_quiet_log(struct finode_config *config, void *world)
-{
-	config->log = quiet_log;
-	config->log_user = world;
-}
-
-static unsigned int open_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int count = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
-
-static void begin(struct world *w, unsigned int workers)
-{
-	struct fk_options options = {&memfs_operations, memfs_operations_size, &w->fs, NULL,
-				     workers};
-
-	*w = (struct world){.fds = open_fds()};
-	assert_int_equal(memfs_start(&w->fs, use_quiet_log, w), 0);
-	options.table = w->fs.table;
-	w->fk = fk_start(&options);
-	assert_non_null(w->fk);
-	fk_client_init(&w->c, w->fk, 1);
-}
-
-static void assert_books_equal(struct world *w)
-{
-	char why[200];
-
-	if (fk_compare(w->fk, why, sizeof(why)) != 0)
-		fail_msg("books: %s", why);
-	if (fk_complaint(w->fk))
-		fail_msg("the kernel says: %s", fk_complaint(w->fk));
-	if (finode_table_check(w->fs.table, why, sizeof(why)) != 0)
-		fail_msg("table: %s", why);
-}
-
-/* Ends without a FORGET; nothing may be left. */
-static void finish(struct world *w, bool destroy)
-{
-	fk_stop(w->fk, destroy);
-	memfs_stop(&w->fs);
-	assert_int_equal(w->fs.inits, w->fs.evicts);
-	assert_int_equal(w->fs.opens, w->fs.releases);
-	assert_int_equal(w->fs.nodes, 0);
-	assert_int_equal(open_fds(), w->fds);
-}
-
-static void end(struct world *w, bool destroy)
-{
-	assert_books_equal(w);
-	finish(w, destroy);
-}
-
-static struct finode_stats stats(struct world *w)
-{
-	struct finode_stats s;
-
-	finode_table_stats(w->fs.table, &s, sizeof(s));
-	return s;
-}
 
 static void test_c_every_kind_of_entry_reply_counts_one(void **state)
 {
@@ -107,7 +18,7 @@ static void test_c_every_kind_of_entry_reply_counts_one(void **state)
 	uint64_t file;
 
 	(void)state;
-	begin(&w, 1);
+	world_begin(&w, 1);
 	assert_int_equal(fk_lookup(&w.c, 1, "none", &e), -ENOENT);
 	assert_int_equal(fk_mknod(&w.c, 1, "file", S_IFREG | 0644, &e), 0);
 	file = e.nodeid;
@@ -121,7 +32,7 @@ static void test_c_every_kind_of_entry_reply_counts_one(void **state)
 	assert_int_equal(fk_mkdir(&w.c, 1, "dir", &e), 0);
 	assert_int_equal(fk_symlink(&w.c, e.nodeid, "sym", "target", &again), 0);
 	assert_int_equal(fk_create(&w.c, e.nodeid, "new", &again), 0);
-	assert_books_equal(&w);
+	world_assert_balanced(&w);
 	assert_int_equal(fk_release(&w.c, again.nodeid, false, again.fh), 0);
 	assert_int_equal(fk_release(&w.c, again.nodeid, false, again.fh), -EBADF);
 	assert_int_equal(fk_create(&w.c, e.nodeid, "new", &again),
@@ -132,9 +43,9 @@ static void test_c_every_kind_of_entry_reply_counts_one(void **state)
 	assert_int_equal(fk_lookup(&w.c, 4242, "x", &e), -ESTALE);
 	assert_int_equal(fk_lookup(&w.c, file, "x", &e), -ENOTDIR);
 	assert_int_equal(fk_forget(&w.c, file, 3), 3);
-	assert_books_equal(&w);
+	world_assert_balanced(&w);
 	assert_int_equal(fk_getattr(&w.c, file, &e), -ESTALE);
-	end(&w, false);
+	world_end(&w, false);
 }
 
 static void test_c_a_reply_that_fails_is_taken_back(void **state)
@@ -143,7 +54,7 @@ static void test_c_a_reply_that_fails_is_taken_back(void **state)
 	struct fk_entry e;
 
 	(void)state;
-	begin(&w, 1);
+	world_begin(&w, 1);
 	w.c.refuse_percent = 100;
 	assert_int_equal(fk_mknod(&w.c, 1, "a", S_IFREG | 0644, &e), -ECONNABORTED);
 	assert_int_equal(fk_mkdir(&w.c, 1, "b", &e), -ECONNABORTED);
@@ -151,11 +62,12 @@ static void test_c_a_reply_that_fails_is_taken_back(void **state)
 	assert_int_equal(fk_create(&w.c, 1, "d", &e), -ECONNABORTED);
 	assert_int_equal(fk_lookup(&w.c, 1, "a", &e), -ECONNABORTED);
 	w.c.refuse_percent = 0;
-	assert_books_equal(&w); /* waits: the server takes it back after the failed write */
-	assert_int_equal(stats(&w).inodes, 1);
-	AWAIT(stats(&w).files == 0); /* no RELEASE will come for it */
-	assert_int_equal(stats(&w).replies_failed, 5);
-	assert_int_equal(stats(&w).forgets_clamped, 0);
+	world_assert_balanced(
+		&w); /* waits: the server takes it back after the failed write */
+	assert_int_equal(world_stats(&w).inodes, 1);
+	AWAIT(world_stats(&w).files == 0); /* no RELEASE will come for it */
+	assert_int_equal(world_stats(&w).replies_failed, 5);
+	assert_int_equal(world_stats(&w).forgets_clamped, 0);
 	assert_int_equal(fk_lookup(&w.c, 1, "a", &e), 0);
 	w.c.refuse_percent = 100;
 	assert_int_equal(fk_link(&w.c, e.nodeid, 1, "e", &e), -ECONNABORTED);
@@ -165,9 +77,9 @@ static void test_c_a_reply_that_fails_is_taken_back(void **state)
 		assert_int_equal(fk_open(&w.c, 1, true, &fh), -ECONNABORTED);
 	}
 	w.c.refuse_percent = 0;
-	assert_books_equal(&w);
-	AWAIT(stats(&w).files == 0);
-	end(&w, false);
+	world_assert_balanced(&w);
+	AWAIT(world_stats(&w).files == 0);
+	world_end(&w, false);
 }
 
 struct seen {
@@ -196,7 +108,7 @@ static void fill_root(struct world *w, unsigned int count)
 		assert_int_equal(fk_mknod(&w->c, 1, name, S_IFREG | 0644, &e), 0);
 		assert_int_equal(fk_forget(&w->c, e.nodeid, 1), 1);
 	}
-	assert_books_equal(w);
+	world_assert_balanced(w);
 }
 
 static void test_c_readdirplus_counts_what_was_placed_and_goes_on_behind_it(void **state)
@@ -207,25 +119,25 @@ static void test_c_readdirplus_counts_what_was_placed_and_goes_on_behind_it(void
 	uint64_t fh;
 
 	(void)state;
-	begin(&w, 1);
+	world_begin(&w, 1);
 	fill_root(&w, 100);
 	assert_int_equal(fk_open(&w.c, 1, true, &fh), 0);
 	do {
 		before = seen.names;
 		assert_int_equal(
 			fk_readdir(&w.c, 1, fh, seen.last_off, 1000, true, see, &seen), 0);
-		assert_books_equal(&w);
+		world_assert_balanced(&w);
 		calls++;
 	} while (seen.names > before);
 	assert_int_equal(seen.names, 102);
 	assert_int_equal(seen.inodes, 100); /* not "." and ".." */
 	assert_true(calls > 10);
-	assert_int_equal(stats(&w).inodes, 101);
+	assert_int_equal(world_stats(&w).inodes, 101);
 	assert_int_equal(fk_release(&w.c, 1, true, fh), 0);
 	fk_forget_everything(&w.c);
-	assert_books_equal(&w);
-	assert_int_equal(stats(&w).inodes, 1);
-	end(&w, false);
+	world_assert_balanced(&w);
+	assert_int_equal(world_stats(&w).inodes, 1);
+	world_end(&w, false);
 }
 
 /* What the table has counted of one inode when a reply is about to be written. */
@@ -254,7 +166,7 @@ static void test_c_an_entry_is_counted_before_the_kernel_is_told(void **state)
 	uint64_t fh;
 
 	(void)state;
-	begin(&w, 1);
+	world_begin(&w, 1);
 	fill_root(&w, 1);
 	assert_int_equal(fk_lookup(&w.c, 1, "f0", &e), 0);
 	assert_int_equal(fk_open(&w.c, 1, true, &fh), 0);
@@ -267,7 +179,7 @@ static void test_c_an_entry_is_counted_before_the_kernel_is_told(void **state)
 	assert_int_equal(watch.nlookup, fk_count(w.fk, e.nodeid));
 	fk_before_replies(w.fk, NULL, NULL);
 	assert_int_equal(fk_release(&w.c, 1, true, fh), 0);
-	end(&w, false);
+	world_end(&w, false);
 }
 
 static void test_c_plain_readdir_counts_nothing(void **state)
@@ -277,16 +189,16 @@ static void test_c_plain_readdir_counts_nothing(void **state)
 	uint64_t fh;
 
 	(void)state;
-	begin(&w, 1);
+	world_begin(&w, 1);
 	fill_root(&w, 10);
 	assert_int_equal(fk_open(&w.c, 1, true, &fh), 0);
 	assert_int_equal(fk_readdir(&w.c, 1, fh, 0, 4096, false, see, &seen), 0);
 	assert_int_equal(seen.names, 12);
 	assert_int_equal(seen.inodes, 0);
-	assert_books_equal(&w);
-	assert_int_equal(stats(&w).inodes, 1);
+	world_assert_balanced(&w);
+	assert_int_equal(world_stats(&w).inodes, 1);
 	assert_int_equal(fk_release(&w.c, 1, true, fh), 0);
-	end(&w, false);
+	world_end(&w, false);
 }
 
 static void test_c_a_readdirplus_that_fails_is_taken_back_whole(void **state)
@@ -296,22 +208,22 @@ static void test_c_a_readdirplus_that_fails_is_taken_back_whole(void **state)
 	uint64_t fh;
 
 	(void)state;
-	begin(&w, 1);
+	world_begin(&w, 1);
 	fill_root(&w, 20);
 	assert_int_equal(fk_open(&w.c, 1, true, &fh), 0);
 	w.c.refuse_percent = 100;
 	assert_int_equal(fk_readdir(&w.c, 1, fh, 0, 4096, true, see, &seen), -ECONNABORTED);
 	w.c.refuse_percent = 0;
-	assert_books_equal(&w);
-	assert_int_equal(stats(&w).inodes, 1);
+	world_assert_balanced(&w);
+	assert_int_equal(world_stats(&w).inodes, 1);
 	/* An error in the middle takes back what was placed before it. */
 	w.fs.init_error = -EIO;
 	assert_int_equal(fk_readdir(&w.c, 1, fh, 0, 4096, true, see, &seen), -EIO);
 	w.fs.init_error = 0;
-	assert_books_equal(&w);
+	world_assert_balanced(&w);
 	assert_int_equal(fk_readdir(&w.c, 1, 777, 0, 4096, true, see, &seen), -EBADF);
 	assert_int_equal(fk_release(&w.c, 1, true, fh), 0);
-	end(&w, false);
+	world_end(&w, false);
 }
 
 static void test_c_bogus_entries_are_refused_before_the_kernel_leaks_them(void **state)
@@ -320,7 +232,7 @@ static void test_c_bogus_entries_are_refused_before_the_kernel_leaks_them(void *
 	struct fk_entry e;
 
 	(void)state;
-	begin(&w, 1);
+	world_begin(&w, 1);
 	fill_root(&w, 1);
 	w.fs.bogus_type = true;
 	assert_int_equal(fk_lookup(&w.c, 1, "f0", &e), -EIO);
@@ -331,14 +243,14 @@ static void test_c_bogus_entries_are_refused_before_the_kernel_leaks_them(void *
 	w.fs.bogus_root = true;
 	assert_int_equal(fk_mkdir(&w.c, 1, "d", &e), -EIO);
 	w.fs.bogus_root = false;
-	assert_int_equal(stats(&w).entries_refused, 3);
+	assert_int_equal(world_stats(&w).entries_refused, 3);
 	assert_int_equal(w.warnings, 1);
-	assert_books_equal(&w);
+	world_assert_balanced(&w);
 	/* CREATE over something that is no regular file. */
 	assert_int_equal(fk_mkdir(&w.c, 1, "e", &e), 0);
 	assert_int_equal(fk_create(&w.c, 1, "e", &e), -EIO);
-	AWAIT(stats(&w).files == 0); /* the handler puts the file after its reply */
-	end(&w, false);
+	AWAIT(world_stats(&w).files == 0); /* the handler puts the file after its reply */
+	world_end(&w, false);
 }
 
 static void test_c_bogus_entries_of_readdirplus_are_listed_without_their_inode(void **state)
@@ -348,7 +260,7 @@ static void test_c_bogus_entries_of_readdirplus_are_listed_without_their_inode(v
 	uint64_t fh;
 
 	(void)state;
-	begin(&w, 1);
+	world_begin(&w, 1);
 	fill_root(&w, 5);
 	assert_int_equal(fk_open(&w.c, 1, true, &fh), 0);
 	w.fs.bogus_type = true;
@@ -360,10 +272,10 @@ static void test_c_bogus_entries_of_readdirplus_are_listed_without_their_inode(v
 	assert_int_equal(fk_readdir(&w.c, 1, fh, 0, 4096, true, see, &seen), 0);
 	assert_int_equal(seen.names, 7 + 2); /* "." and ".." */
 	w.fs.bogus_name = false;
-	assert_int_equal(stats(&w).entries_refused, 10);
+	assert_int_equal(world_stats(&w).entries_refused, 10);
 	assert_int_equal(fk_release(&w.c, 1, true, fh), 0);
-	assert_books_equal(&w);
-	end(&w, false);
+	world_assert_balanced(&w);
+	world_end(&w, false);
 }
 
 static void test_timeouts_are_clamped_to_what_the_kernel_can_say(void **state)
@@ -375,14 +287,14 @@ static void test_timeouts_are_clamped_to_what_the_kernel_can_say(void **state)
 	struct fk_entry e;
 
 	(void)state;
-	begin(&w, 1);
+	world_begin(&w, 1);
 	fill_root(&w, 1);
 	for (unsigned int i = 0; i < 4; i++) {
 		w.fs.timeout = cases[i].asked;
 		assert_int_equal(fk_lookup(&w.c, 1, "f0", &e), 0);
 		assert_true(e.entry_timeout == cases[i].told);
 	}
-	end(&w, false);
+	world_end(&w, false);
 }
 
 static void test_create_tells_every_flag_of_the_open_file(void **state)
@@ -391,7 +303,7 @@ static void test_create_tells_every_flag_of_the_open_file(void **state)
 	struct fk_entry e;
 
 	(void)state;
-	begin(&w, 1);
+	world_begin(&w, 1);
 	assert_int_equal(fk_create(&w.c, 1, "plain", &e), 0);
 	assert_int_equal(e.open_flags, 0);
 	w.fs.open_flags = true;
@@ -399,7 +311,7 @@ static void test_create_tells_every_flag_of_the_open_file(void **state)
 	assert_int_equal(e.open_flags, FOPEN_DIRECT_IO | FOPEN_KEEP_CACHE |
 					       FOPEN_CACHE_DIR | FOPEN_NONSEEKABLE |
 					       FOPEN_NOFLUSH);
-	end(&w, false);
+	world_end(&w, false);
 }
 
 static char fuse_line[200];
@@ -429,7 +341,7 @@ static void test_names_that_are_none_are_refused(void **state)
 	char longest[300];
 
 	(void)state;
-	begin(&w, 1);
+	world_begin(&w, 1);
 	memset(longest, 'x', sizeof(longest));
 	longest[sizeof(longest) - 1] = '\0';
 	assert_int_equal(fk_lookup(&w.c, 1, "", &e), -EINVAL);
@@ -437,7 +349,7 @@ static void test_names_that_are_none_are_refused(void **state)
 	assert_int_equal(fk_mkdir(&w.c, 1, "a/b", &e), -EINVAL);
 	assert_int_equal(fk_mkdir(&w.c, 1, longest, &e), -ENAMETOOLONG);
 	assert_int_equal(fk_rename(&w.c, 1, "a", 1, "/", 0), -EINVAL);
-	end(&w, false);
+	world_end(&w, false);
 }
 
 static void test_an_inode_whose_number_was_used_again_is_retired(void **state)
@@ -446,17 +358,17 @@ static void test_an_inode_whose_number_was_used_again_is_retired(void **state)
 	struct fk_entry old, new, e;
 
 	(void)state;
-	begin(&w, 1);
+	world_begin(&w, 1);
 	assert_int_equal(fk_mknod(&w.c, 1, "a", S_IFREG | 0644, &old), 0);
 	assert_int_equal(fk_unlink(&w.c, 1, "a"), 0);
 	assert_int_equal(fk_mknod(&w.c, 1, "b", S_IFREG | 0644, &new), 0);
 	assert_int_equal(old.ino, new.ino);
 	assert_int_not_equal(old.nodeid, new.nodeid);
-	assert_int_equal(stats(&w).retired, 1);
+	assert_int_equal(world_stats(&w).retired, 1);
 	assert_int_equal(fk_getattr(&w.c, old.nodeid, &e), 0);
 	assert_int_equal(e.nlink, 0);
-	assert_books_equal(&w);
-	end(&w, false);
+	world_assert_balanced(&w);
+	world_end(&w, false);
 }
 
 static void test_j_a_session_ends_with_or_without_destroy_and_can_begin_again(void **state)
@@ -466,16 +378,16 @@ static void test_j_a_session_ends_with_or_without_destroy_and_can_begin_again(vo
 
 	(void)state;
 	for (int destroy = 0; destroy < 2; destroy++) {
-		begin(&w, 4);
+		world_begin(&w, 4);
 		fill_root(&w, 10);
 		assert_int_equal(fk_lookup(&w.c, 1, "f1", &e), 0);
 		assert_int_equal(fk_create(&w.c, 1, "open", &e), 0);
 		assert_int_equal(fk_reinit(w.fk), 0);
-		assert_int_equal(stats(&w).inodes, 1);
-		assert_int_equal(stats(&w).files, 0);
+		assert_int_equal(world_stats(&w).inodes, 1);
+		assert_int_equal(world_stats(&w).files, 0);
 		assert_int_equal(fk_lookup(&w.c, 1, "f1", &e), 0);
 		assert_int_equal(fk_create(&w.c, 1, "open", &e), 0);
-		end(&w, destroy);
+		world_end(&w, destroy);
 	}
 }
 
@@ -485,12 +397,12 @@ static void test_reply_err_turns_what_is_no_errno_into_eio(void **state)
 	struct fk_entry e;
 
 	(void)state;
-	begin(&w, 1);
+	world_begin(&w, 1);
 	fill_root(&w, 1);
 	w.fs.init_error = -5000;
 	assert_int_equal(fk_lookup(&w.c, 1, "f0", &e), -EIO);
 	w.fs.init_error = 0;
-	end(&w, false);
+	world_end(&w, false);
 }
 
 /* Many clients, many workers, refused replies, late FORGETs: the books must be equal. */
@@ -522,13 +434,13 @@ static void test_d_e_a_kernel_that_lies_hurts_only_itself(void **state)
 	char why[200];
 
 	(void)state;
-	begin(&w, 8);
+	world_begin(&w, 8);
 	run_threads(4, be_liar, &w);
 	assert_int_equal(finode_table_check(w.fs.table, why, sizeof(why)), 0);
-	assert_true(stats(&w).forgets_root > 0);
-	assert_true(stats(&w).forgets_unknown > 0);
-	assert_true(stats(&w).forgets_clamped > 0);
-	finish(&w, false);
+	assert_true(world_stats(&w).forgets_root > 0);
+	assert_true(world_stats(&w).forgets_unknown > 0);
+	assert_true(world_stats(&w).forgets_clamped > 0);
+	world_finish(&w, false);
 }
 
 static void test_the_fake_kernel_knows_which_names_lead_where(void **state)
@@ -537,7 +449,7 @@ static void test_the_fake_kernel_knows_which_names_lead_where(void **state)
 	struct fk_entry a, b, dir;
 
 	(void)state;
-	begin(&w, 1);
+	world_begin(&w, 1);
 	assert_int_equal(fk_mknod(&w.c, 1, "a", S_IFREG | 0644, &a), 0);
 	assert_int_equal(fk_create(&w.c, 1, "b", &b), 0);
 	assert_int_equal(fk_mkdir(&w.c, 1, "dir", &dir), 0);
@@ -558,7 +470,7 @@ static void test_the_fake_kernel_knows_which_names_lead_where(void **state)
 	assert_int_equal(b.mode & S_IFMT, S_IFCHR);
 	assert_int_equal(fk_unlink(&w.c, 1, "b"), 0);
 	assert_int_equal(fk_cached(w.fk, 1, "b"), 0);
-	end(&w, false);
+	world_end(&w, false);
 }
 
 static void test_c_books_balance_with_many_workers_and_failing_replies(void **state)
@@ -568,17 +480,17 @@ static void test_c_books_balance_with_many_workers_and_failing_replies(void **st
 
 	(void)state;
 	for (unsigned int i = 0; i < 3; i++) {
-		begin(&w, workers[i]);
+		world_begin(&w, workers[i]);
 		run_threads(4, be_client, &w);
-		assert_books_equal(&w);
-		assert_int_equal(stats(&w).forgets_clamped, 0);
-		assert_int_equal(stats(&w).forgets_unknown, 0);
-		assert_true(stats(&w).replies_failed > 100);
+		world_assert_balanced(&w);
+		assert_int_equal(world_stats(&w).forgets_clamped, 0);
+		assert_int_equal(world_stats(&w).forgets_unknown, 0);
+		assert_true(world_stats(&w).replies_failed > 100);
 		w.c.refuse_percent = 0;
 		fk_forget_everything(&w.c);
-		assert_books_equal(&w);
-		assert_int_equal(stats(&w).inodes, 1);
-		end(&w, i % 2);
+		world_assert_balanced(&w);
+		assert_int_equal(world_stats(&w).inodes, 1);
+		world_end(&w, i % 2);
 	}
 }
 

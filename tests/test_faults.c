@@ -5,90 +5,20 @@
  * kernel's books are equal to the table, and nothing more is allocated than before. The
  * core's own calls are in test_table.c.
  */
-#include "support/fixture.h"
+#include "fakekernel/world.h"
 
-#include "fakekernel/fakekernel.h"
-#include "fakekernel/memfs.h"
-
-struct world {
-	struct memfs fs;
-	struct fakekernel *fk;
-	struct fk_client c;
-	_Atomic long fail_after; /* below 0: never */
-	_Atomic long live;
-	unsigned int failures;
-};
-
-static void *allocate(size_t size, void *user)
-{
-	struct world *w = user;
-	void *ptr;
-
-	if (w->fail_after >= 0 && w->fail_after-- == 0)
-		return NULL;
-	ptr = calloc(1, size);
-	w->live += ptr != NULL;
-	return ptr;
-}
-
-static void release(void *ptr, void *user)
-{
-	((struct world *)user)->live--;
-	free(ptr);
-}
-
-static struct finode_allocator allocator;
-
-static void use_allocator(struct finode_config *config, void *world)
-{
-	allocator = (struct finode_allocator){allocate, release, world};
-	config->allocator = &allocator;
-}
-
-static void assert_books_equal(struct world *w)
-{
-	char why[200];
-
-	if (fk_compare(w->fk, why, sizeof(why)) != 0)
-		fail_msg("books: %s", why);
-	if (finode_table_check(w->fs.table, why, sizeof(why)) != 0)
-		fail_msg("table: %s", why);
-}
-
-static void begin(struct world *w)
-{
-	struct fk_options options = {&memfs_operations, memfs_operations_size, &w->fs, NULL,
-				     1};
-
-	memset(w, 0, sizeof(*w));
-	w->fail_after = -1;
-	assert_int_equal(memfs_start(&w->fs, use_allocator, w), 0);
-	options.table = w->fs.table;
-	w->fk = fk_start(&options);
-	assert_non_null(w->fk);
-	fk_client_init(&w->c, w->fk, 1);
-}
-
-static void end(struct world *w)
-{
-	assert_books_equal(w);
-	fk_stop(w->fk, false);
-	memfs_stop(&w->fs);
-	assert_int_equal(w->live, 0);
-	assert_int_equal(w->fs.inits, w->fs.evicts);
-	assert_int_equal(w->fs.opens, w->fs.releases);
-	assert_int_equal(w->fs.nodes, 0);
-}
+#include <stdio.h>
 
 /* One request of its kind, on the nth name; an attempt that failed is made again. */
 typedef int (*request_fn)(struct world *w, const char *name);
 
 static void fail_each_allocation(request_fn request, const char *prefix)
 {
+	unsigned int failures = 0;
 	struct world w;
 	int err;
 
-	begin(&w);
+	world_begin(&w, 1);
 	/* Enough names for slots and index to grow, and fail to, on the way. */
 	for (unsigned int i = 0; i < 60; i++) {
 		char name[32];
@@ -99,15 +29,15 @@ static void fail_each_allocation(request_fn request, const char *prefix)
 			w.fail_after = n;
 			err = request(&w, name);
 			w.fail_after = -1;
-			w.failures += err == -ENOMEM;
-			assert_books_equal(&w);
+			failures += err == -ENOMEM;
+			world_assert_balanced(&w);
 			assert_true(n < 100);
 		}
 		assert_int_equal(err, 0);
 	}
-	assert_true(w.failures >= 60);
-	print_message("%s: %u failed allocations\n", prefix, w.failures);
-	end(&w);
+	assert_true(failures >= 60);
+	print_message("%s: %u failed allocations\n", prefix, failures);
+	world_end(&w, false);
 }
 
 /* A creation that failed after the backend had made the name: take it away again. */
@@ -159,7 +89,7 @@ static uint64_t prepare(struct world *w, const char *name, bool keep)
 		fk_lookup(&w->c, 1, name, &e);
 	if (!keep)
 		fk_forget(&w->c, e.nodeid, UINT64_MAX);
-	assert_books_equal(w);
+	world_assert_balanced(w);
 	w->fail_after = fail_after;
 	return e.nodeid;
 }
@@ -170,6 +100,24 @@ static int do_lookup(struct world *w, const char *name)
 
 	prepare(w, name, false);
 	return fk_lookup(&w->c, 1, name, &e);
+}
+
+static int do_tmpfile(struct world *w, const char *name)
+{
+	struct fk_entry e;
+	int err = fk_tmpfile(&w->c, 1, &e);
+
+	(void)name;
+	return err ? err : fk_release(&w->c, e.nodeid, false, e.fh);
+}
+
+static int do_notify(struct world *w, const char *name)
+{
+	int err = finode_notify_inval_entry(fk_session(w->fk), 1, name);
+
+	/* The thread's own releases do not disturb the count of allocations. */
+	w->fail_after = -1;
+	return err ? err : finode_notify_flush(fk_session(w->fk));
 }
 
 static int do_open(struct world *w, const char *name)
@@ -221,6 +169,8 @@ FAULT_TEST(mknod)
 FAULT_TEST(mkdir)
 FAULT_TEST(symlink)
 FAULT_TEST(create)
+FAULT_TEST(tmpfile)
+FAULT_TEST(notify)
 FAULT_TEST(open)
 FAULT_TEST(readdirplus)
 
@@ -232,6 +182,8 @@ int main(void)
 		cmocka_unit_test(test_k_mkdir_fails_cleanly_at_every_allocation),
 		cmocka_unit_test(test_k_symlink_fails_cleanly_at_every_allocation),
 		cmocka_unit_test(test_k_create_fails_cleanly_at_every_allocation),
+		cmocka_unit_test(test_k_tmpfile_fails_cleanly_at_every_allocation),
+		cmocka_unit_test(test_k_notify_fails_cleanly_at_every_allocation),
 		cmocka_unit_test(test_k_open_fails_cleanly_at_every_allocation),
 		cmocka_unit_test(test_k_readdirplus_fails_cleanly_at_every_allocation),
 	};

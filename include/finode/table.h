@@ -153,6 +153,17 @@ FINODE_API void finode_table_stats(struct finode_table *table, struct finode_sta
 				   size_t size);
 
 /**
+ * Lists the nodeids of LIVE inodes but the root, some at each call, in no order. Takes no
+ * lock; inodes that come or go meanwhile may be listed or not.
+ * @param cursor  0 for the first call, then left alone
+ * @param nodeids room for `count` of them
+ * @return how many were written; 0 at the end
+ * @since 0.1
+ */
+FINODE_API size_t finode_table_nodeids(struct finode_table *table, uint64_t *cursor,
+				       uint64_t *nodeids, size_t count);
+
+/**
  * Walks the whole table and compares everything with everything. For tests and for a
  * server that has reason to doubt itself: it holds each shard's lock for as long as the
  * walk of that shard takes. Other threads may work meanwhile.

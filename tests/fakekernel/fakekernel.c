@@ -14,16 +14,20 @@
 #include <unistd.h>
 
 #include "connection.h"
+#include "wire.h"
 
 #define MESSAGE_MAX (1u << 17)
 #define WORKERS_MAX 8
 
-/* libfuse hands its own userdata to custom io, so the fake kernel is found by its fd. */
+/* The transport is handed the session, so the fake kernel is found by the session's fd. */
 static struct fakekernel *by_fd[1024];
 
 struct fakekernel {
 	struct fk_options options;
-	struct fuse_session *session;
+	struct finode_session *session;
+	uint32_t init_flags;
+	fk_notify_fn _Atomic notify;
+	void *notify_arg;
 	int kernel_fd, server_fd;
 	pthread_t workers[WORKERS_MAX], reader;
 	pthread_mutex_t mutex; /* of the requests that wait, and of the socket's senders */
@@ -74,20 +78,48 @@ static bool refuse(struct fakekernel *fk, uint64_t unique)
 	return refused;
 }
 
-static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
+/* What the kernel does with what the server says unasked. */
+static ssize_t notified(struct fakekernel *fk, const struct iovec *iov, int count)
 {
 	const struct fuse_out_header *header = iov[0].iov_base;
-	const struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)count};
-	void (*before)(void *arg) = by_fd[fd]->before_reply;
+	fk_notify_fn notify = fk->notify;
+	char body[4096];
+	size_t size = 0;
 
-	(void)userdata;
+	for (int i = 1; i < count && size + iov[i].iov_len <= sizeof(body); i++) {
+		memcpy(body + size, iov[i].iov_base, iov[i].iov_len);
+		size += iov[i].iov_len;
+	}
+	if (header->len != size + sizeof(*header))
+		books_complain(&fk->books, "a notification of %zu bytes says %u",
+			       size + sizeof(*header), header->len);
+	errno = notify ? notify(fk->notify_arg, header->error, body, size) : 0;
+	return errno ? -1 : (ssize_t)header->len;
+}
+
+static ssize_t take_message(void *arg, const struct iovec *iov, int count)
+{
+	struct fakekernel *fk = arg;
+	const struct fuse_out_header *header = iov[0].iov_base;
+	const struct msghdr message = {.msg_iov = (struct iovec *)iov,
+				       .msg_iovlen = (size_t)count};
+	void (*before)(void *arg) = fk->before_reply;
+
+	if (header->unique == 0)
+		return notified(fk, iov, count);
 	if (before)
-		before(by_fd[fd]->before_reply_arg);
-	if (header->unique != 0 && refuse(by_fd[fd], header->unique)) {
+		before(fk->before_reply_arg);
+	if (refuse(fk, header->unique)) {
 		errno = ENOENT;
 		return -1;
 	}
-	return sendmsg(fd, &message, MSG_NOSIGNAL);
+	return sendmsg(fk->server_fd, &message, MSG_NOSIGNAL);
+}
+
+static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
+{
+	(void)userdata;
+	return take_message(by_fd[fd], iov, count);
 }
 
 void fk_before_replies(struct fakekernel *fk, void (*fn)(void *arg), void *arg)
@@ -96,19 +128,36 @@ void fk_before_replies(struct fakekernel *fk, void (*fn)(void *arg), void *arg)
 	fk->before_reply = fn;
 }
 
+void fk_on_notify(struct fakekernel *fk, fk_notify_fn fn, void *arg)
+{
+	fk->notify_arg = arg;
+	fk->notify = fn;
+}
+
+struct finode_session *fk_session(struct fakekernel *fk)
+{
+	return fk->session;
+}
+
+uint32_t fk_init_flags(const struct fakekernel *fk)
+{
+	return fk->init_flags;
+}
+
 static void *worker_main(void *arg)
 {
 	struct fakekernel *fk = arg;
+	struct fuse_session *fuse = fk->session->fuse;
 	struct fuse_buf buf = {0};
 
 	for (;;) {
-		int got = fuse_session_receive_buf(fk->session, &buf);
+		int got = fuse_session_receive_buf(fuse, &buf);
 
 		if (got == -EINTR)
 			continue;
 		if (got <= 0)
 			break;
-		fuse_session_process_buf(fk->session, &buf);
+		fuse_session_process_buf(fuse, &buf);
 	}
 	free(buf.mem);
 	return NULL;
@@ -205,6 +254,12 @@ ssize_t fk_raw(struct fk_client *c, uint32_t opcode, uint64_t nodeid, const void
 	return w.error ? w.error : w.got;
 }
 
+void fk_send(struct fk_client *c, uint32_t opcode, uint64_t nodeid, const void *in,
+	     size_t in_size)
+{
+	send_message(c->fk, opcode, nodeid, next_unique(c->fk), in, in_size);
+}
+
 void connection_send_forget(struct fakekernel *fk, uint64_t nodeid, uint64_t n)
 {
 	const struct fuse_forget_in in = {.nlookup = n};
@@ -235,22 +290,32 @@ struct books *connection_books(struct fakekernel *fk)
 	return &fk->books;
 }
 
+/* What kernel 6.18 says, but for what only its device can do. */
+#define INIT_FLAGS                                                                         \
+	(FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO | \
+	 FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES | FUSE_EXPORT_SUPPORT | FUSE_SUBMOUNTS |    \
+	 FUSE_INIT_EXT | FUSE_HAS_EXPIRE_ONLY | 1ull << 39 /* HAS_RESEND */)
+
 static int send_init(struct fakekernel *fk)
 {
-	struct fk_client c;
+	const uint64_t flags = INIT_FLAGS & ~fk->options.no_flags;
 	const struct fuse_init_in in = {
 		.major = FUSE_KERNEL_VERSION,
-		.minor = 38,
+		.minor = fk->options.minor ? fk->options.minor : 45,
 		.max_readahead = 1 << 17,
-		.flags = FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_DO_READDIRPLUS |
-			 FUSE_READDIRPLUS_AUTO | FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES,
+		.flags = (uint32_t)flags,
+		.flags2 = (uint32_t)(flags >> 32),
 	};
-	char out[256];
+	struct fuse_init_out out;
+	struct fk_client c;
 	ssize_t got;
 
 	fk_client_init(&c, fk, 1);
-	got = fk_raw(&c, FUSE_INIT, 0, &in, sizeof(in), out, sizeof(out));
-	return got < 0 ? (int)got : 0;
+	got = fk_raw(&c, FUSE_INIT, 0, &in, sizeof(in), &out, sizeof(out));
+	if (got < 0)
+		return (int)got;
+	fk->init_flags = out.flags;
+	return 0;
 }
 
 static int open_session(struct fakekernel *fk)
@@ -259,7 +324,7 @@ static int open_session(struct fakekernel *fk)
 	char *argv[] = {"fakekernel", NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
 	const int room = 1 << 20;
-	int fds[2];
+	int fds[2], err;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
 		return -errno;
@@ -268,12 +333,16 @@ static int open_session(struct fakekernel *fk)
 	fk->kernel_fd = fds[0];
 	fk->server_fd = fds[1];
 	by_fd[fk->server_fd] = fk;
-	fk->session = fuse_session_new(&args, fk->options.ops, fk->options.ops_size,
-				       fk->options.userdata);
+	err = finode_session_create(&args, &fk->options.server, &fk->session);
 	fuse_opt_free_args(&args);
-	if (!fk->session)
-		return -ENOMEM;
-	return fuse_session_custom_io(fk->session, &io, fk->server_fd);
+	if (err)
+		return err;
+	err = finode_session_attach(fk->session, fk->server_fd, &io);
+	if (err != -ENOTSUP)
+		return err;
+	/* This libfuse lets nobody in between but by the fd that it reads and writes. */
+	wire_watch(fk->server_fd, take_message, fk);
+	return finode_session_attach(fk->session, fk->server_fd, NULL);
 }
 
 static int begin_session(struct fakekernel *fk)
@@ -299,8 +368,9 @@ static void end_session(struct fakekernel *fk, bool destroy)
 	for (unsigned int i = 0; i < fk->options.workers; i++)
 		pthread_join(fk->workers[i], NULL);
 	pthread_join(fk->reader, NULL);
+	finode_session_destroy(fk->session); /* closes the server's end */
 	by_fd[fk->server_fd] = NULL;
-	fuse_session_destroy(fk->session); /* closes the server's end */
+	wire_unwatch(fk->server_fd);
 	close(fk->kernel_fd);
 }
 
@@ -315,7 +385,7 @@ struct fakekernel *fk_start(const struct fk_options *options)
 	books_init(&fk->books);
 	pthread_mutex_init(&fk->mutex, NULL);
 	pthread_cond_init(&fk->replied, NULL);
-	finode_table_stats(options->table, &stats, sizeof(stats));
+	finode_table_stats(options->server.table, &stats, sizeof(stats));
 	fk->forgets_before = stats.forgets;
 	return begin_session(fk) == 0 ? fk : NULL;
 }
@@ -341,7 +411,7 @@ static bool forgets_arrived(struct fakekernel *fk)
 {
 	struct finode_stats stats;
 
-	finode_table_stats(fk->options.table, &stats, sizeof(stats));
+	finode_table_stats(fk->options.server.table, &stats, sizeof(stats));
 	return stats.forgets - fk->forgets_before >= fk->forgets;
 }
 
@@ -355,7 +425,8 @@ int fk_compare(struct fakekernel *fk, char *why, size_t size)
 		if (i)
 			usleep(1000);
 		if (forgets_arrived(fk))
-			differs = books_compare(&fk->books, fk->options.table, why, size);
+			differs = books_compare(&fk->books, fk->options.server.table, why,
+						size);
 	}
 	return differs;
 }

@@ -20,13 +20,14 @@
 #include <stdbool.h>
 
 struct fakekernel;
+struct statx;
 
 struct fk_options {
-	const struct fuse_lowlevel_ops *ops;
-	size_t ops_size;
-	void *userdata;
-	struct finode_table *table; /* what the books are compared with */
-	unsigned int workers;	    /* threads of the session, 1 to 8 */
+	/* The server. Its table is what the books are compared with. */
+	struct finode_session_config server;
+	unsigned int workers; /* threads of the session, 1 to 8 */
+	uint32_t minor;	      /* of the protocol; 0 for the newest that is known */
+	uint64_t no_flags;    /* of INIT that are not to be offered */
 };
 
 /* Starts the session and sends INIT. Returns NULL if it could not. */
@@ -37,6 +38,17 @@ struct fakekernel *fk_start(const struct fk_options *options);
  * the kernel can know of it; NULL for no more.
  */
 void fk_before_replies(struct fakekernel *fk, void (*fn)(void *arg), void *arg);
+
+/*
+ * From now on calls fn(arg, code, ..) in the server's thread for each notification, with
+ * what follows its header. It returns what the kernel would: 0, or a positive errno.
+ */
+typedef int (*fk_notify_fn)(void *arg, int code, const void *body, size_t size);
+void fk_on_notify(struct fakekernel *fk, fk_notify_fn fn, void *arg);
+
+/* The session of the server, and what the flags of its reply to INIT were. */
+struct finode_session *fk_session(struct fakekernel *fk);
+uint32_t fk_init_flags(const struct fakekernel *fk);
 
 /*
  * Sends DESTROY, then INIT again to a new libfuse session over the same table (libfuse
@@ -82,7 +94,7 @@ struct fk_entry {
 	uint32_t nlink;
 	uint64_t fh;	      /* of CREATE */
 	uint32_t open_flags;  /* of CREATE */
-	double entry_timeout; /* seconds */
+	double entry_timeout; /* seconds, of a negative entry too */
 };
 
 void fk_client_init(struct fk_client *client, struct fakekernel *fk, uint64_t seed);
@@ -100,11 +112,15 @@ int fk_symlink(struct fk_client *c, uint64_t parent, const char *name, const cha
 int fk_link(struct fk_client *c, uint64_t nodeid, uint64_t parent, const char *name,
 	    struct fk_entry *out);
 int fk_create(struct fk_client *c, uint64_t parent, const char *name, struct fk_entry *out);
+int fk_tmpfile(struct fk_client *c, uint64_t parent, struct fk_entry *out);
 int fk_unlink(struct fk_client *c, uint64_t parent, const char *name);
 int fk_rmdir(struct fk_client *c, uint64_t parent, const char *name);
 int fk_rename(struct fk_client *c, uint64_t parent, const char *name, uint64_t newparent,
 	      const char *newname, unsigned int flags);
 int fk_getattr(struct fk_client *c, uint64_t nodeid, struct fk_entry *out);
+int fk_statx(struct fk_client *c, uint64_t nodeid, uint32_t flags, uint32_t mask,
+	     struct statx *out);
+int fk_syncfs(struct fk_client *c, uint64_t nodeid);
 int fk_open(struct fk_client *c, uint64_t nodeid, bool directory, uint64_t *fh);
 int fk_release(struct fk_client *c, uint64_t nodeid, bool directory, uint64_t fh);
 
@@ -118,6 +134,10 @@ int fk_readdir(struct fk_client *c, uint64_t nodeid, uint64_t fh, uint64_t off, 
  */
 ssize_t fk_raw(struct fk_client *c, uint32_t opcode, uint64_t nodeid, const void *in,
 	       size_t in_size, void *out, size_t out_size);
+
+/* A message that has no reply. */
+void fk_send(struct fk_client *c, uint32_t opcode, uint64_t nodeid, const void *in,
+	     size_t in_size);
 
 /* Takes up to n from the books and sends the FORGET; returns how much it was. */
 uint64_t fk_forget(struct fk_client *c, uint64_t nodeid, uint64_t n);

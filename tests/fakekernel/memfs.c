@@ -33,7 +33,7 @@ static struct mem_inode *mem_inode(struct finode *base)
 
 static struct memfs *memfs_of(fuse_req_t req)
 {
-	return fuse_req_userdata(req);
+	return finode_session_of(req)->user;
 }
 
 static int mem_init(struct finode *base, void *arg)
@@ -139,11 +139,16 @@ static void mem_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct memfs *fs = memfs_of(req);
 	FINODE_AUTOPUT struct finode *dir;
 	int err = finode_get_dir(fs->table, parent, name, &dir);
+	void (*hook)(struct memfs *, fuse_req_t, uint64_t, const char *) = fs->on_lookup;
 	struct node *node = NULL;
 
+	if (hook)
+		hook(fs, req, parent, name);
 	if (!err)
 		err = tree_lookup(fs->tree, mem_inode(dir)->node, name, &node);
-	if (err)
+	if (err == -ENOENT)
+		finode_reply_negative(req, dir, name, fs->negative_timeout);
+	else if (err)
 		finode_reply_err(req, err);
 	else
 		mem_reply_child(req, dir, name, node, 0);
@@ -171,7 +176,43 @@ static void mem_getattr(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info
 		return;
 	}
 	tree_stat(fs->tree, mem_inode(inode)->node, &st);
-	fuse_reply_attr(req, &st, 1);
+	if (fs->bogus_type)
+		st.st_mode ^= S_IFREG ^ S_IFDIR;
+	if (fs->bogus_size)
+		st.st_size = -1;
+	finode_reply_attr(req, inode, &st, fs->timeout);
+}
+
+static void mem_statx(fuse_req_t req, fuse_ino_t nodeid, int flags, int mask,
+		      struct fuse_file_info *fi)
+{
+	struct memfs *fs = memfs_of(req);
+	FINODE_AUTOPUT struct finode *inode = finode_get(fs->table, nodeid);
+	struct statx stx = {.stx_mask = STATX_BASIC_STATS | STATX_BTIME,
+			    .stx_btime = {.tv_sec = 1234567890, .tv_nsec = 42}};
+	struct stat st;
+
+	fs->statx_flags = flags;
+	fs->statx_mask = mask;
+	fs->statx_open = fi != NULL;
+	if (!inode) {
+		finode_reply_err(req, -ESTALE);
+		return;
+	}
+	tree_stat(fs->tree, mem_inode(inode)->node, &st);
+	stx.stx_ino = st.st_ino;
+	stx.stx_nlink = (uint32_t)st.st_nlink;
+	stx.stx_mode =
+		(uint16_t)(fs->bogus_type ? st.st_mode ^ S_IFREG ^ S_IFDIR : st.st_mode);
+	finode_reply_statx(req, inode, &stx, fs->timeout);
+}
+
+static void mem_syncfs(fuse_req_t req, fuse_ino_t nodeid)
+{
+	struct memfs *fs = memfs_of(req);
+
+	fs->syncs++;
+	finode_reply_err(req, nodeid == FUSE_ROOT_ID ? 0 : -ESTALE);
 }
 
 static void mem_make(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
@@ -305,6 +346,29 @@ static void mem_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode
 		finode_reply_create(req, dir, name, inode, &entry, file, fi);
 }
 
+static void mem_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
+			struct fuse_file_info *fi)
+{
+	struct memfs *fs = memfs_of(req);
+	FINODE_AUTOPUT struct finode *dir = finode_get(fs->table, parent);
+	FINODE_AUTOPUT struct finode *inode = NULL;
+	FINODE_FILE_AUTOPUT struct finode_file *file = NULL;
+	int err = !dir ? -ESTALE : dir->type != S_IFDIR ? -ENOTDIR : 0;
+	struct finode_entry entry;
+	struct node *node = NULL;
+
+	if (!err)
+		err = tree_make_unnamed(fs->tree, S_IFREG | (mode & ~S_IFMT), &node);
+	if (!err)
+		err = mem_obtain(fs, dir, node, &inode, &entry);
+	if (!err)
+		err = finode_file_open(inode, fs, &file);
+	if (err)
+		finode_reply_err(req, err);
+	else
+		finode_reply_tmpfile(req, dir, inode, &entry, file, fi);
+}
+
 static void mem_open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 {
 	struct memfs *fs = memfs_of(req);
@@ -390,10 +454,10 @@ static void mem_readdirplus(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_
 
 static void mem_destroy(void *userdata)
 {
-	finode_table_forget_all(((struct memfs *)userdata)->table);
+	finode_table_forget_all(((struct finode_session *)userdata)->table);
 }
 
-const struct fuse_lowlevel_ops memfs_operations = {
+static const struct fuse_lowlevel_ops mem_operations = {
 	.destroy = mem_destroy,
 	.lookup = mem_lookup,
 	.forget = mem_forget,
@@ -414,7 +478,20 @@ const struct fuse_lowlevel_ops memfs_operations = {
 	.readdirplus = mem_readdirplus,
 	.releasedir = mem_release,
 };
-const size_t memfs_operations_size = sizeof(memfs_operations);
+
+struct finode_session_config memfs_server(struct memfs *fs)
+{
+	struct finode_session_config config = FINODE_SESSION_CONFIG_INIT;
+
+	config.table = fs->table;
+	config.ops = &mem_operations;
+	config.ops_size = sizeof(mem_operations);
+	config.user = fs;
+	config.tmpfile = mem_tmpfile;
+	config.statx = mem_statx;
+	config.syncfs = mem_syncfs;
+	return config;
+}
 
 /* What a test does to the server is no news; the statistics count it. */
 static void quiet_log(enum finode_log_level level, const char *message, void *user)

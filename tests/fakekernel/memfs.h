@@ -24,7 +24,16 @@ struct memfs {
 	_Atomic bool bogus_root; /* LOOKUP answers with the root */
 	_Atomic bool bogus_name; /* READDIR lists a name with a '/' */
 	_Atomic bool open_flags; /* CREATE sets every flag of struct fuse_file_info */
-	double timeout;		 /* seconds, of every entry; 1 unless told otherwise */
+	_Atomic double timeout;	 /* seconds, of every entry; 1 unless told otherwise */
+	_Atomic double
+		negative_timeout;    /* seconds, of LOOKUPs that find nothing; 0 at first */
+	_Atomic unsigned long syncs; /* SYNCFS requests */
+	_Atomic int statx_flags, statx_mask; /* of the last STATX */
+	_Atomic bool statx_open;	     /* had it an open file? */
+	/* Called in each LOOKUP before anything else, if it is set. */
+	void (*_Atomic on_lookup)(struct memfs *fs, fuse_req_t req, uint64_t parent,
+				  const char *name);
+	void *arg; /* the test's own */
 	struct tree *tree;
 };
 
@@ -33,7 +42,7 @@ int memfs_start(struct memfs *fs, void (*change)(struct finode_config *config, v
 		void *arg);
 void memfs_stop(struct memfs *fs);
 
-extern const struct fuse_lowlevel_ops memfs_operations;
-extern const size_t memfs_operations_size;
+/* The server as a session is made of it. Its user is the memfs. */
+struct finode_session_config memfs_server(struct memfs *fs);
 
 #endif

@@ -68,6 +68,20 @@ static void create(struct player *p)
 		release(p->c, e.nodeid, false, e.fh);
 }
 
+/* A file without a name, which gets one half of the time. */
+static void make_unnamed(struct player *p)
+{
+	struct fk_entry e, linked;
+	char name[16];
+
+	if (fk_tmpfile(p->c, some_dir(p), &e) != 0)
+		return;
+	if (draw(p->c, 2))
+		fk_link(p->c, e.nodeid, some_dir(p), some_name(p->c, name), &linked);
+	release(p->c, e.nodeid, false, e.fh);
+	fk_forget_later(p->c, e.nodeid, 1 + draw(p->c, 2));
+}
+
 /* Gives the player a directory of its own to work in, or takes it away. */
 static void change_dir(struct player *p)
 {
@@ -110,7 +124,7 @@ static void step(struct player *p)
 	struct fk_entry e;
 	char name[16];
 
-	switch (draw(p->c, 10)) {
+	switch (draw(p->c, 11)) {
 	case 0:
 		fk_mknod(p->c, some_dir(p), some_name(p->c, name), S_IFREG | 0644, &e);
 		break;
@@ -131,6 +145,9 @@ static void step(struct player *p)
 		break;
 	case 6:
 		change_dir(p);
+		break;
+	case 7:
+		make_unnamed(p);
 		break;
 	default:
 		look_up(p);

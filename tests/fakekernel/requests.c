@@ -2,13 +2,13 @@
 /* The requests of the fake kernel, and what its books make of their replies. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fuse.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "connection.h"
+#include "protocol.h"
 
 #define DIR_REPLY_MAX 65536
 
@@ -84,7 +84,7 @@ static int call_for_entry(struct fk_client *c, uint32_t opcode, uint64_t nodeid,
 		return -EIO;
 	}
 	take_entry(out, &entry);
-	if (opcode == FUSE_LOOKUP && entry.nodeid == 0)
+	if (opcode == FUSE_LOOKUP && entry.nodeid == 0) /* a negative entry: not counted */
 		return -ENOENT;
 	if (created && (entry.attr.mode & S_IFMT) != created)
 		books_complain(connection_books(c->fk), "created %o instead of %o",
@@ -137,15 +137,17 @@ int fk_link(struct fk_client *c, uint64_t nodeid, uint64_t parent, const char *n
 	return call_for_entry(c, FUSE_LINK, parent, &in, 0, out);
 }
 
-int fk_create(struct fk_client *c, uint64_t parent, const char *name, struct fk_entry *out)
+/* CREATE and TMPFILE, whose requests and replies are alike. */
+static int create(struct fk_client *c, uint32_t opcode, uint64_t parent, const char *name,
+		  struct fk_entry *out)
 {
-	const struct fuse_create_in head = {.mode = S_IFREG | 0644};
+	const struct fuse_create_in head = {.mode = S_IFREG | 0644, .umask = 022};
 	const struct named in = {&head, sizeof(head), name, NULL};
 	struct {
 		struct fuse_entry_out entry;
 		struct fuse_open_out open;
 	} reply;
-	ssize_t got = call(c, FUSE_CREATE, parent, &in, &reply, sizeof(reply));
+	ssize_t got = call(c, opcode, parent, &in, &reply, sizeof(reply));
 
 	*out = (struct fk_entry){0};
 	if (got < 0)
@@ -158,8 +160,21 @@ int fk_create(struct fk_client *c, uint64_t parent, const char *name, struct fk_
 	out->fh = reply.open.fh;
 	out->open_flags = reply.open.open_flags;
 	books_count(connection_books(c->fk), out->nodeid, out->generation, out->mode);
-	books_cache(connection_books(c->fk), parent, name, out->nodeid);
 	return 0;
+}
+
+int fk_create(struct fk_client *c, uint64_t parent, const char *name, struct fk_entry *out)
+{
+	int err = create(c, FUSE_CREATE, parent, name, out);
+
+	if (!err)
+		books_cache(connection_books(c->fk), parent, name, out->nodeid);
+	return err;
+}
+
+int fk_tmpfile(struct fk_client *c, uint64_t parent, struct fk_entry *out)
+{
+	return create(c, FUSE_TMPFILE, parent, "/", out);
 }
 
 static int call_for_nothing(struct fk_client *c, uint32_t opcode, uint64_t nodeid,
@@ -220,6 +235,34 @@ int fk_getattr(struct fk_client *c, uint64_t nodeid, struct fk_entry *out)
 		return (int)got;
 	take_attr(out, &reply.attr);
 	return 0;
+}
+
+int fk_statx(struct fk_client *c, uint64_t nodeid, uint32_t flags, uint32_t mask,
+	     struct statx *out)
+{
+	const struct protocol_statx_in in = {.sx_flags = flags, .sx_mask = mask};
+	struct protocol_statx_out reply;
+	ssize_t got =
+		fk_raw(c, PROTOCOL_STATX, nodeid, &in, sizeof(in), &reply, sizeof(reply));
+
+	*out = (struct statx){0};
+	if (got < 0)
+		return (int)got;
+	if (got != sizeof(reply)) {
+		books_complain(connection_books(c->fk), "a STATX of %zd bytes", got);
+		return -EIO;
+	}
+	/* The kernel has made the one out of the other. */
+	memcpy(out, &reply.stat, sizeof(reply.stat));
+	return 0;
+}
+
+int fk_syncfs(struct fk_client *c, uint64_t nodeid)
+{
+	const struct fuse_syncfs_in in = {0};
+	ssize_t got = fk_raw(c, FUSE_SYNCFS, nodeid, &in, sizeof(in), NULL, 0);
+
+	return got < 0 ? (int)got : 0;
 }
 
 int fk_open(struct fk_client *c, uint64_t nodeid, bool directory, uint64_t *fh)

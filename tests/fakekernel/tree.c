@@ -39,6 +39,8 @@ static void drop_locked(struct tree *tree, struct node *node)
 {
 	if (--node->refs > 0)
 		return;
+	if (node->unnamed)
+		tree->used[node->ino] = 0;
 	(*tree->live)--;
 	free(node);
 }
@@ -165,6 +167,16 @@ int tree_make(struct tree *tree, struct node *dir, const char *name, mode_t mode
 	return err;
 }
 
+int tree_make_unnamed(struct tree *tree, mode_t mode, struct node **out)
+{
+	pthread_mutex_lock(&tree->mutex);
+	*out = node_create_locked(tree, mode);
+	if (*out)
+		(*out)->refs = (*out)->unnamed = 1;
+	pthread_mutex_unlock(&tree->mutex);
+	return *out ? 0 : -ENOMEM;
+}
+
 int tree_link(struct tree *tree, struct node *node, struct node *dir, const char *name)
 {
 	int err;
@@ -172,12 +184,14 @@ int tree_link(struct tree *tree, struct node *node, struct node *dir, const char
 	pthread_mutex_lock(&tree->mutex);
 	if (S_ISDIR(node->mode))
 		err = -EPERM;
-	else if (node->nlink == 0 || dir->nlink == 0)
+	else if ((node->nlink == 0 && !node->unnamed) || dir->nlink == 0)
 		err = -ENOENT;
 	else if (*find_locked(dir, name))
 		err = -EEXIST;
 	else
 		err = add_locked(dir, name, node);
+	if (!err)
+		node->unnamed = 0;
 	pthread_mutex_unlock(&tree->mutex);
 	return err;
 }

@@ -14,6 +14,7 @@ struct node {
 	uint64_t ino; /* used again as soon as nlink is 0 */
 	mode_t mode;
 	unsigned int nlink, refs;
+	int unnamed;	    /* made without a name, and never given one */
 	struct name *names; /* of a directory, in the order of their offsets */
 	uint64_t next_off;
 };
@@ -43,6 +44,8 @@ void tree_drop(struct tree *tree, struct node *node);
 int tree_lookup(struct tree *tree, struct node *dir, const char *name, struct node **out);
 int tree_make(struct tree *tree, struct node *dir, const char *name, mode_t mode,
 	      struct node **out);
+/* An object without a name, as O_TMPFILE makes; tree_link() may give it one. */
+int tree_make_unnamed(struct tree *tree, mode_t mode, struct node **out);
 int tree_link(struct tree *tree, struct node *node, struct node *dir, const char *name);
 int tree_remove(struct tree *tree, struct node *dir, const char *name, int directory);
 int tree_rename(struct tree *tree, struct node *dir, const char *name, struct node *newdir,

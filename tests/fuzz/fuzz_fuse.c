@@ -12,57 +12,69 @@
  * the fuzzer likes. After the input every inode must end with the table, and the table's
  * own check must be clean.
  *
- * libfuse itself trusts the kernel's lengths: the buffer is as large and as zeroed as its
- * own would be, and a BATCH_FORGET whose count is over its length is not passed on (libfuse
- * would read past the end of the buffer). INTERRUPT is left out: libfuse 3.14 parks one
- * that comes before its request in a list that the end of the session does not free.
+ * The session must let nothing through that makes libfuse read past the end of a message:
+ * each one lies in memory of its own size, so that AddressSanitizer sees what handlers and
+ * string functions read of it. INTERRUPT is left out: libfuse 3.14 parks one that comes
+ * before its request in a list that the end of the session does not free.
  */
 #include "fakekernel/memfs.h"
+#include "fakekernel/wire.h"
 
 #include <errno.h>
-#include <linux/fuse.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/uio.h>
 
+#include "message.h"
+#include "protocol.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define BUFFER_SIZE (1u << 17)
+#define PAYLOAD_MAX 256
 #define NAMED	    16
+/* A request that libfuse does not know may grow by this when it is rewritten. */
+#define GROWTH (sizeof(struct fuse_ioctl_in))
 
-static char buffer[BUFFER_SIZE] __attribute__((aligned(8)));
-static uint64_t named[NAMED]; /* nodeids and handles of replies */
+static char payload[PAYLOAD_MAX] __attribute__((aligned(8)));
+static bool interposed;			     /* the session sees messages before libfuse */
+static const struct fuse_in_header *arrived; /* what io_read() gives, once */
+static uint64_t named[NAMED];		     /* nodeids and handles of replies */
 static unsigned int named_count;
 static int reply_fails;
 
 static const uint8_t opcodes[] = {
-	FUSE_LOOKUP,  FUSE_LOOKUP,  FUSE_FORGET,      FUSE_BATCH_FORGET, FUSE_GETATTR,
-	FUSE_MKNOD,   FUSE_MKDIR,   FUSE_SYMLINK,     FUSE_LINK,	 FUSE_UNLINK,
-	FUSE_RMDIR,   FUSE_RENAME,  FUSE_RENAME2,     FUSE_CREATE,	 FUSE_OPEN,
-	FUSE_OPENDIR, FUSE_READDIR, FUSE_READDIRPLUS, FUSE_RELEASE,	 FUSE_RELEASEDIR,
+	FUSE_LOOKUP,  FUSE_LOOKUP,   FUSE_FORGET,      FUSE_BATCH_FORGET, FUSE_GETATTR,
+	FUSE_MKNOD,   FUSE_MKDIR,    FUSE_SYMLINK,     FUSE_LINK,	  FUSE_UNLINK,
+	FUSE_RMDIR,   FUSE_RENAME,   FUSE_RENAME2,     FUSE_CREATE,	  FUSE_OPEN,
+	FUSE_OPENDIR, FUSE_READDIR,  FUSE_READDIRPLUS, FUSE_RELEASE,	  FUSE_RELEASEDIR,
 
-	FUSE_SETATTR, FUSE_READ,    FUSE_STATFS,      FUSE_INIT,	 0,
-	200,
+	FUSE_SETATTR, FUSE_READ,     FUSE_STATFS,      FUSE_INIT,	  0,
+	200,	      FUSE_TMPFILE,  PROTOCOL_STATX,   FUSE_SYNCFS,	  FUSE_IOCTL,
+	FUSE_WRITE,   FUSE_SETXATTR, FUSE_GETXATTR,    FUSE_SETLK,	  FUSE_FALLOCATE,
 };
 
 static ssize_t io_read(int fd, void *buf, size_t size, void *userdata)
 {
+	const struct fuse_in_header *in = arrived;
+
 	(void)fd;
-	(void)buf;
-	(void)size;
 	(void)userdata;
-	errno = ENODEV;
+	arrived = NULL;
+	if (in && in->len <= size) {
+		memcpy(buf, in, in->len);
+		return in->len;
+	}
+	errno = EAGAIN;
 	return -1;
 }
 
-static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
+static ssize_t take_reply(void *arg, const struct iovec *iov, int count)
 {
 	ssize_t sum = 0;
 
-	(void)fd;
-	(void)userdata;
+	(void)arg;
 	for (int i = 0; i < count; i++)
 		sum += (ssize_t)iov[i].iov_len;
 	if (reply_fails) {
@@ -75,28 +87,43 @@ static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
 	return sum;
 }
 
-static void process(struct fuse_session *se, uint32_t opcode, uint64_t nodeid,
-		    size_t payload)
+static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
+{
+	(void)fd;
+	(void)userdata;
+	return take_reply(NULL, iov, count);
+}
+
+static bool may_grow(uint32_t opcode)
+{
+	return opcode == FUSE_TMPFILE || opcode == PROTOCOL_STATX || opcode == FUSE_SYNCFS;
+}
+
+static void process(struct finode_session *session, uint32_t opcode, uint64_t nodeid,
+		    size_t size)
 {
 	struct fuse_in_header header = {
-		.len = (uint32_t)(sizeof(header) + payload),
+		.len = (uint32_t)(sizeof(header) + size),
 		.opcode = opcode,
 		.unique = 2,
 		.nodeid = nodeid,
 	};
-	struct fuse_buf buf = {.size = header.len, .mem = buffer};
+	char *message = malloc(header.len);
+	struct fuse_buf buf = {.mem = malloc(header.len + (may_grow(opcode) ? GROWTH : 0))};
 
-	memcpy(buffer, &header, sizeof(header));
-	fuse_session_process_buf(se, &buf);
-}
-
-static int batch_is_whole(size_t payload)
-{
-	struct fuse_batch_forget_in in;
-
-	memcpy(&in, buffer + sizeof(struct fuse_in_header), sizeof(in));
-	return payload >= sizeof(in) &&
-	       in.count <= (payload - sizeof(in)) / sizeof(struct fuse_forget_one);
+	memcpy(message, &header, sizeof(header));
+	memcpy(message + sizeof(header), payload, size);
+	arrived = (const void *)message;
+	if (!interposed) { /* then libfuse is not to be fed with what may not be */
+		buf.size = header.len;
+		memcpy(buf.mem, message, header.len);
+		if (!finode__message_fault(arrived, header.len, false))
+			fuse_session_process_buf(session->fuse, &buf);
+	} else if (fuse_session_receive_buf(session->fuse, &buf) > 0) {
+		fuse_session_process_buf(session->fuse, &buf);
+	}
+	free(buf.mem);
+	free(message);
 }
 
 static uint64_t pick_nodeid(uint8_t byte)
@@ -105,43 +132,44 @@ static uint64_t pick_nodeid(uint8_t byte)
 }
 
 /* @return how many bytes the record took */
-static size_t one_record(struct fuse_session *se, const uint8_t *data, size_t size)
+static size_t one_record(struct finode_session *session, const uint8_t *data, size_t size)
 {
 	uint32_t opcode = opcodes[(data[0] & 0x7f) % sizeof(opcodes)];
-	size_t payload = data[2] < size - 3 ? data[2] : size - 3;
-	char *place = buffer + sizeof(struct fuse_in_header);
+	size_t length = data[2] < size - 3 ? data[2] : size - 3;
 
 	reply_fails = data[0] >> 7;
-	memset(buffer, 0, 4096);
-	memcpy(place, data + 3, payload);
+	memcpy(payload, data + 3, length);
 	/* Handles lie at the start of these; let them be real ones at times. */
 	if ((opcode == FUSE_READDIRPLUS || opcode == FUSE_READDIR ||
 	     opcode == FUSE_RELEASE || opcode == FUSE_RELEASEDIR || opcode == FUSE_LINK) &&
-	    payload >= 8 && place[7] & 1)
-		memcpy(place, &named[(uint8_t)place[0] % NAMED], sizeof(uint64_t));
-	if (opcode != FUSE_BATCH_FORGET || batch_is_whole(payload))
-		process(se, opcode, pick_nodeid(data[1]), payload);
-	return 3 + payload;
+	    length >= 8 && payload[7] & 1)
+		memcpy(payload, &named[(uint8_t)payload[0] % NAMED], sizeof(uint64_t));
+	process(session, opcode, pick_nodeid(data[1]), length);
+	return 3 + length;
 }
 
-static struct fuse_session *start_session(struct memfs *fs)
+static struct finode_session *start_session(struct memfs *fs)
 {
 	static const struct fuse_custom_io io = {.writev = io_writev, .read = io_read};
 	static const struct fuse_init_in init = {
 		.major = FUSE_KERNEL_VERSION, .minor = 38, .flags = FUSE_DO_READDIRPLUS};
+	const struct finode_session_config config = memfs_server(fs);
 	char *argv[] = {"fuzz_fuse", NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
-	struct fuse_session *se =
-		fuse_session_new(&args, &memfs_operations, memfs_operations_size, fs);
+	struct finode_session *session;
+	int fd = eventfd(0, EFD_CLOEXEC); /* nothing is read from it or written */
 
-	fuse_opt_free_args(&args);
-	if (!se || fuse_session_custom_io(se, &io, eventfd(0, EFD_CLOEXEC)) != 0)
+	if (finode_session_create(&args, &config, &session) != 0)
 		abort();
+	interposed = finode_session_attach(session, fd, &io) == 0;
+	wire_watch(fd, take_reply, NULL);
+	if (!interposed && finode_session_attach(session, fd, NULL) != 0)
+		abort();
+	fuse_opt_free_args(&args);
 	reply_fails = 0;
-	memset(buffer, 0, sizeof(buffer));
-	memcpy(buffer + sizeof(struct fuse_in_header), &init, sizeof(init));
-	process(se, FUSE_INIT, 0, sizeof(init));
-	return se;
+	memcpy(payload, &init, sizeof(init));
+	process(session, FUSE_INIT, 0, sizeof(init));
+	return session;
 }
 
 static void no_log(enum fuse_log_level level, const char *format, va_list args)
@@ -154,7 +182,7 @@ static void no_log(enum fuse_log_level level, const char *format, va_list args)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct memfs fs;
-	struct fuse_session *se;
+	struct finode_session *session;
 	char why[200];
 
 	fuse_set_log_func(no_log);
@@ -162,9 +190,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	named_count = 0;
 	if (memfs_start(&fs, NULL, NULL) != 0)
 		abort();
-	se = start_session(&fs);
+	session = start_session(&fs);
 	while (size >= 3) {
-		size_t used = one_record(se, data, size);
+		size_t used = one_record(session, data, size);
 
 		data += used;
 		size -= used;
@@ -173,7 +201,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fprintf(stderr, "fuzz_fuse: %s\n", why);
 		abort();
 	}
-	fuse_session_destroy(se);
+	finode_session_destroy(session);
 	memfs_stop(&fs);
 	if (fs.inits != fs.evicts || fs.opens != fs.releases || fs.nodes != 0) {
 		fprintf(stderr, "fuzz_fuse: something is left\n");

@@ -24,6 +24,7 @@ source=$work/source
 mnt=$work/mnt
 log=$work/log
 server=
+tmpfs=
 mkdir "$source" "$mnt"
 chmod 755 "$work"
 
@@ -37,9 +38,16 @@ cleanup() {
 	[ -z "$server" ] || kill "$server" 2>/dev/null || true
 	while is_mounted; do umount -l "$mnt"; done
 	[ -z "$server" ] || wait "$server" 2>/dev/null || true
+	[ -z "$tmpfs" ] || umount -l "$tmpfs"
 	rm -rf "$work" # never $source: it may be somebody's
 }
 trap cleanup EXIT
+
+# The source is a tmpfs from now on: for tests with more files than a disk makes quickly.
+tmpfs_source() {
+	mount -t tmpfs none "$source" || fail "cannot mount a tmpfs"
+	tmpfs=$source
+}
 
 # start_server PROGRAM [OPTION..]: serves $source at $mnt, in the background.
 start_server() {

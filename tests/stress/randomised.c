@@ -205,14 +205,13 @@ static void be_client(void *arg, unsigned int number)
 static bool run_fuse(uint64_t seed, uint64_t steps)
 {
 	static struct fuse_world w;
-	struct fk_options options = {&memfs_operations, memfs_operations_size, &w.fs, NULL,
-				     1};
+	struct fk_options options = {.workers = 1};
 	struct fk_client c;
 	char why[200];
 
 	if (memfs_start(&w.fs, NULL, NULL) != 0)
 		return complain("memfs could not start");
-	options.table = w.fs.table;
+	options.server = memfs_server(&w.fs);
 	options.workers = 1 + (unsigned int)(seed % 8);
 	w.seed = seed;
 	w.lies = seed % 4 == 3;

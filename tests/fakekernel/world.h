@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a test of the glue needs: memfs as the server, the fake kernel, a client of it, and
+ * an allocator that counts, and fails when it is told to. The end of a world asserts that
+ * nothing is left: no inode, file, node, byte, fd.
+ */
+#ifndef TESTS_WORLD_H
+#define TESTS_WORLD_H
+
+#include "support/fixture.h"
+
+#include "fakekernel.h"
+#include "memfs.h"
+
+struct world {
+	struct memfs fs;
+	struct fakekernel *fk;
+	struct fk_client c;
+	struct fk_options options; /* of the fake kernel; its server is the memfs */
+	_Atomic unsigned int warnings;
+	_Atomic long fail_after; /* allocations that still succeed; below 0: all */
+	_Atomic long live;	 /* allocations now */
+	unsigned int fds;	 /* open when it began */
+};
+
+/* The server alone; options may be changed before world_connect(). */
+void world_prepare(struct world *w);
+void world_connect(struct world *w);
+/* Both, with so many threads in the server. */
+void world_begin(struct world *w, unsigned int workers);
+
+/* The books of the fake kernel are equal to the table, and both are in order. */
+void world_assert_balanced(struct world *w);
+
+/* Ends without a FORGET, with a DESTROY if asked for; nothing may be left. */
+void world_finish(struct world *w, bool destroy);
+/* The same after world_assert_balanced(). */
+void world_end(struct world *w, bool destroy);
+
+/* Does libfuse let the session see each message? See lib/session.h. */
+bool world_is_interposed(struct world *w);
+
+struct finode_stats world_stats(struct world *w);
+
+#endif
