@@ -156,7 +156,11 @@ static struct finode_key lo_key(const struct lo_object *obj)
 	return (struct finode_key){&obj->id, sizeof(obj->id), obj->st.st_mode, 0};
 }
 
-#define lo_entry(obj, created) ((struct finode_entry){(obj)->st, timeout, timeout, created})
+#define lo_entry(obj, created_)                                                            \
+	((struct finode_entry){.attr = (obj)->st,                                          \
+			       .entry_timeout = timeout,                                   \
+			       .attr_timeout = timeout,                                    \
+			       .created = (created_)})
 
 /*
  * Each inode costs a file descriptor, and the kernel remembers inodes as long as it has
