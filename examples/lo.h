@@ -43,9 +43,12 @@ struct lo_object {
 
 #define LO_TIMEOUT 1.0 /* seconds that the kernel may believe what we say */
 
-/* What a reply says of an object; `created` as in struct finode_entry. */
-#define lo_entry(obj, created)                                                             \
-	((struct finode_entry){(obj)->st, LO_TIMEOUT, LO_TIMEOUT, created})
+/* What a reply says of an object; `created_` as in struct finode_entry. */
+#define lo_entry(obj, created_)                                                            \
+	((struct finode_entry){.attr = (obj)->st,                                          \
+			       .entry_timeout = LO_TIMEOUT,                                \
+			       .attr_timeout = LO_TIMEOUT,                                 \
+			       .created = (created_)})
 
 static inline struct lo_inode *lo_inode(struct finode *base)
 {

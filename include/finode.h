@@ -14,6 +14,7 @@
 #include <finode/mount.h>
 #include <finode/name.h>
 #include <finode/table.h>
+#include <finode/unlink.h>
 #include <finode/version.h>
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "names.h"
 #include "testing.h"
+#include "unlink.h"
 
 /* An addition that is under way. */
 struct addition {
@@ -131,8 +132,9 @@ int finode__alias_place(struct finode_alias *alias, bool replace,
 		result = FINODE_FOUND; /* somebody was faster */
 	else if (a.there && !replace)
 		result = -EEXIST;
-	else if (finode__inode_takes_names(alias->inode) ||
-		 FINODE_MUTANT(retired_gets_names))
+	else if ((finode__inode_takes_names(alias->inode) ||
+		  FINODE_MUTANT(retired_gets_names)) &&
+		 finode__backing_takes_names(alias->inode))
 		result = FINODE_CREATED;
 	else
 		result = -ESTALE;

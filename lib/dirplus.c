@@ -39,7 +39,7 @@ static int counts(struct finode_dirbuf *buf, const char *name, struct finode *in
 	fault = finode__entry_fault(buf->dir, name, inode, entry);
 	if (fault)
 		finode__entry_note_refusal(inode, name, fault);
-	return !fault;
+	return !fault && finode__entry_name(buf->dir, name, inode, entry) == 0;
 }
 
 int finode_dirbuf_add(struct finode_dirbuf *buf, const char *name, off_t off,

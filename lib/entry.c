@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "entry.h"
+#include "finode/alias.h"
 #include "inode.h"
 #include "log.h"
 #include "name.h"
@@ -45,6 +46,16 @@ const char *finode__entry_fault(const struct finode *dir, const char *name,
 	if (inode_is_root(inode) && !name_is_dot(name))
 		return "it is the root";
 	return NULL;
+}
+
+int finode__entry_name(struct finode *dir, const char *name, struct finode *inode,
+		       const struct finode_entry *entry)
+{
+	int result = 0;
+
+	if (inode_table(dir)->names && !name_is_dot(name))
+		result = finode_alias_add(dir, name, inode, entry->alias_arg);
+	return result < 0 ? result : 0;
 }
 
 void finode__entry_note_refusal(struct finode *inode, const char *name, const char *fault)
@@ -133,6 +144,12 @@ static void fill_open(struct fuse_open_out *out, const struct fuse_file_info *fi
 #endif
 }
 
+static int entry_fail(fuse_req_t req, int err)
+{
+	finode_reply_err(req, err);
+	return err;
+}
+
 /* The reply that tells the kernel of one lookup of `inode`. */
 static int reply_counted(fuse_req_t req, struct finode *inode, const void *buf, size_t size)
 {
@@ -156,18 +173,26 @@ int finode_reply_entry(fuse_req_t req, struct finode *dir, const char *name,
 {
 	const char *fault = finode__entry_fault(dir, name, inode, entry);
 	struct fuse_entry_out out;
+	int err;
 
 	if (fault)
 		return entry_refuse(req, inode, name, fault);
+	err = finode__entry_name(dir, name, inode, entry);
+	if (err)
+		return entry_fail(req, err);
 	finode__entry_fill(&out, inode, entry);
 	return reply_counted(req, inode, &out, sizeof(out));
 }
 
-/* CREATE and TMPFILE: an entry, counted, and an open file, closed if it did not arrive. */
+/*
+ * CREATE and TMPFILE, which has no name: an entry, counted, and an open file, closed if it
+ * did not arrive.
+ */
 static int reply_opened(fuse_req_t req, struct finode *dir, const char *name,
 			struct finode *inode, const struct finode_entry *entry,
 			struct finode_file *file, struct fuse_file_info *fi)
 {
+	const char *shown = name ? name : "(no name)";
 	struct finode_entry regular = *entry;
 	const char *fault;
 	struct {
@@ -177,11 +202,14 @@ static int reply_opened(fuse_req_t req, struct finode *dir, const char *name,
 	int err;
 
 	regular.created = S_IFREG;
-	fault = finode__entry_fault(dir, name, inode, &regular);
+	fault = finode__entry_fault(dir, shown, inode, &regular);
+	err = fault || !name ? 0 : finode__entry_name(dir, name, inode, entry);
 	if (file)
 		fi->fh = file->fh;
 	if (fault) {
-		err = entry_refuse(req, inode, name, fault);
+		err = entry_refuse(req, inode, shown, fault);
+	} else if (err) {
+		entry_fail(req, err);
 	} else {
 		finode__entry_fill(&out.entry, inode, entry);
 		fill_open(&out.open, fi);
@@ -203,7 +231,7 @@ int finode_reply_tmpfile(fuse_req_t req, struct finode *dir, struct finode *inod
 			 const struct finode_entry *entry, struct finode_file *file,
 			 struct fuse_file_info *fi)
 {
-	return reply_opened(req, dir, "/", inode, entry, file, fi);
+	return reply_opened(req, dir, NULL, inode, entry, file, fi);
 }
 
 int finode_reply_negative(fuse_req_t req, struct finode *dir, const char *name,
@@ -211,8 +239,8 @@ int finode_reply_negative(fuse_req_t req, struct finode *dir, const char *name,
 {
 	struct fuse_entry_out out = {.nodeid = 0};
 
-	(void)dir; /* What names are known of, and by whom, is not kept yet. */
-	(void)name;
+	if (inode_table(dir)->names)
+		finode_alias_drop(dir, name, NULL);
 	if (!(entry_timeout > 0))
 		return finode_reply_err(req, -ENOENT);
 	split_timeout(entry_timeout, &out.entry_valid, &out.entry_valid_nsec);

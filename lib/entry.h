@@ -12,6 +12,13 @@ const char *finode__entry_fault(const struct finode *dir, const char *name,
 				const struct finode *inode,
 				const struct finode_entry *entry);
 
+/*
+ * Records the name of an entry that is to be counted, in a table with aliases.
+ * @return 0, or an error of finode_alias_add()
+ */
+int finode__entry_name(struct finode *dir, const char *name, struct finode *inode,
+		       const struct finode_entry *entry);
+
 /* Counts, and the first time logs, that an entry was refused. */
 void finode__entry_note_refusal(struct finode *inode, const char *name, const char *fault);
 

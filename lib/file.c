@@ -15,6 +15,7 @@
 #include "log.h"
 #include "memory.h"
 #include "testing.h"
+#include "unlink.h"
 
 /* What lies in the opaque area of a struct finode_file. */
 struct file_core {
@@ -86,9 +87,12 @@ int finode_file_open(struct finode *inode, void *arg, struct finode_file **out)
 		return -EINVAL;
 	if (!finode_hold(inode))
 		return -EOVERFLOW;
-	err = file_create(inode, &file);
+	err = finode__backing_open(inode);
 	if (err)
 		goto err_inode;
+	err = file_create(inode, &file);
+	if (err)
+		goto err_backing;
 	finode__lock_check_none_held("a file's init()");
 	err = ops->init ? ops->init(file, arg) : 0;
 	if (err)
@@ -100,6 +104,8 @@ int finode_file_open(struct finode *inode, void *arg, struct finode_file **out)
 
 err_file:
 	file_destroy(file);
+err_backing:
+	finode__backing_close(inode);
 err_inode:
 	finode_put(inode);
 	return err;
@@ -126,6 +132,7 @@ static void file_end(struct finode_file *file)
 	if (ops->release)
 		ops->release(file);
 	file_destroy(file);
+	finode__backing_close(inode);
 	finode_put(inode);
 }
 

@@ -28,6 +28,7 @@
 #include "memory.h"
 #include "names.h"
 #include "testing.h"
+#include "unlink.h"
 
 /*
  * The inodes whose init() or evict() runs on this thread, innermost first: to wait for one
@@ -305,6 +306,19 @@ int finode__inode_is_same(struct finode *inode, const struct finode_key *key, vo
 	return same_type_and_generation(inode, key) ? call_match(inode, arg) : 0;
 }
 
+/* The inode that was meant, with a reference: is its backing object still there? */
+static int found(struct finode *inode, void *arg, struct finode **out)
+{
+	int err = finode__backing_found(inode, arg);
+
+	if (err) {
+		finode_put(inode);
+		return err;
+	}
+	*out = inode;
+	return FINODE_FOUND;
+}
+
 int finode_obtain(struct finode_mount *mount, struct finode_key key, void *arg,
 		  struct finode **out)
 {
@@ -326,10 +340,8 @@ int finode_obtain(struct finode_mount *mount, struct finode_key key, void *arg,
 			return result;
 		FINODE_YIELD("obtain: found, before match()");
 		same = finode__inode_is_same(inode, &key, arg);
-		if (same > 0) {
-			*out = inode;
-			return FINODE_FOUND;
-		}
+		if (same > 0)
+			return found(inode, arg, out);
 		FINODE_YIELD("obtain: not what was found");
 		if (same == 0)
 			finode_retire(inode);

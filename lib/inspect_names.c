@@ -14,6 +14,7 @@
 #include <errno.h>
 
 #include "names.h"
+#include "unlink.h"
 
 static unsigned long long id_of(const struct finode *inode)
 {
@@ -76,6 +77,23 @@ static int check_alias_locked(struct finode_alias *alias, const struct verdict *
 	return 0;
 }
 
+/* See unlink.h; the inode's stripe is held. */
+static int check_backing_locked(const struct finode *inode, const struct verdict *verdict)
+{
+	const struct name_node *node = name_node(inode);
+
+	if (!backing_is_tracked(inode) && (node->pins || node->opens || node->backing))
+		return finode__broken(verdict, "nodeid %#llx: pins without unlinked()",
+				      id_of(inode));
+	if (node->backing <= BACKING_WANTED)
+		return 0;
+	if (finode__alias_first(inode) || node->opens > 0 || node->pins > 0)
+		return finode__broken(verdict,
+				      "nodeid %#llx: let go, with a name, a file or a pin",
+				      id_of(inode));
+	return 0;
+}
+
 /* Each alias of an inode that the caller holds is in the children of its directory. */
 static int check_aliases(struct finode *inode, const struct verdict *verdict)
 {
@@ -85,6 +103,8 @@ static int check_aliases(struct finode *inode, const struct verdict *verdict)
 
 	lock_take(&stripe->lock);
 	err = check_ring_locked(inode, verdict);
+	if (!err)
+		err = check_backing_locked(inode, verdict);
 	lock_release(&stripe->lock);
 	while (!err && (alias = finode_alias_next(inode, alias))) {
 		struct name_locks locks = {.names = names_of(inode)};

@@ -98,6 +98,8 @@ void finode__names_stats(struct names *names, struct finode_stats *sum)
 		sum->aliases_moved += stripe->moved;
 		sum->aliases_removed += stripe->removed;
 		sum->aliases_stale += stripe->stale;
+		sum->let_go += stripe->let_go;
+		sum->rebound += stripe->rebound;
 		lock_release(&stripe->lock);
 	}
 	sum->bytes += names_size(names->count);

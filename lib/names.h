@@ -45,6 +45,7 @@ struct stripe {
 	uint64_t bytes;
 	uint64_t attached; /* now */
 	uint64_t added, moved, removed, stale;
+	uint64_t let_go, rebound;
 };
 
 struct names {
@@ -64,6 +65,9 @@ struct names {
 /* Behind every inode; protected by the inode's stripe. */
 struct name_node {
 	struct finode_alias *aliases; /* the oldest of a ring, or NULL */
+	/* see unlink.h */
+	uint32_t pins;
+	uint32_t opens : 29, backing : 3;
 };
 
 /* Behind a directory. */

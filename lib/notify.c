@@ -279,8 +279,8 @@ static int start_locked(struct session *s)
 	if (n->started)
 		return 0;
 	if (!n->buckets)
-		n->buckets = allocator->allocate((n->bucket_mask + 1) * sizeof(*n->buckets),
-						 allocator->user);
+		n->buckets = allocator->allocate(
+			(n->bucket_mask + 1) * sizeof(struct notice *), allocator->user);
 	if (!n->buckets)
 		return -ENOMEM;
 	/* Signals are for the author's threads. */

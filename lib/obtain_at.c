@@ -15,6 +15,7 @@
 
 #include "names.h"
 #include "testing.h"
+#include "unlink.h"
 
 /* What stands for a name while its inode is made: nobody can choose two that are equal. */
 struct name_key {
@@ -100,14 +101,16 @@ static int obtain_once(struct finode *dir, const char *name, uint32_t hash, mode
 	if (!inode)
 		return create_at(dir, name, hash, mode, arg, out);
 	same = finode__inode_is_same(inode, &key, arg);
-	if (same > 0) {
+	if (same > 0)
+		err = finode__backing_found(inode, arg);
+	if (same > 0 && !err) {
 		*out = inode;
 		return FINODE_FOUND;
 	}
 	if (same == 0)
 		finode_retire(inode);
 	finode_put(inode);
-	return same < 0 ? same : -EAGAIN;
+	return err ? err : same < 0 ? same : -EAGAIN;
 }
 
 int finode_obtain_at(struct finode *dir, const char *name, mode_t mode, void *arg,

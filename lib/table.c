@@ -71,6 +71,10 @@ static const char *config_fault(const struct finode_config *config)
 		      !object_holds_base(files->object_size, files->base_offset,
 					 sizeof(struct finode_file))))
 		return "config.file_ops has wrong sizes: use FINODE_FILE_OPS_FOR";
+	if (!ops->unlinked != !ops->rebind)
+		return "config.ops has one of unlinked() and rebind(): they go together";
+	if (ops->unlinked && !config->aliases && !aliases)
+		return "config.ops has unlinked(), which needs config.aliases";
 	if (aliases && (aliases->ops_size != sizeof(*aliases) ||
 			!object_holds_base(aliases->object_size, aliases->base_offset,
 					   sizeof(struct finode_alias))))

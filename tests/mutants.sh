@@ -7,7 +7,7 @@
 set -eu
 
 tests='schedules name_schedules slots inode count file table alias obtain_at rename path
-	dirlock'
+	dirlock unlink'
 fuse_tests='entry session notify faults' # linked with the fake kernel
 seconds=20 # for one test program; one that hangs has noticed too
 

@@ -50,10 +50,15 @@ struct finode_entry {
 	 * entry of another type without ever forgetting it (protocol notes, section 1).
 	 */
 	mode_t created;
+	/** For init() of a new alias, in a table with config.alias_ops; else NULL. */
+	void *alias_arg;
 };
 
 /**
- * Answers LOOKUP, MKNOD, MKDIR, SYMLINK or LINK: `name` in `dir` is `inode`.
+ * Answers LOOKUP, MKNOD, MKDIR, SYMLINK or LINK: `name` in `dir` is `inode`. In a table
+ * with aliases the name is recorded first, finode_alias_add(); if that fails, its error is
+ * the reply, with nothing counted: -ESTALE makes the kernel look the name up again, and
+ * -ELOOP is a directory below itself, which the kernel would not take.
  *
  * An entry that the kernel would reject, and leak, is refused here: the requester gets
  * EIO, the log and `entries_refused` tell. That is: a type that is not the inode's or not
@@ -61,8 +66,9 @@ struct finode_entry {
  * "." and "..").
  *
  * All three objects are borrowed: the caller keeps, and later puts, its references.
- * @return 0; -EIO if the entry was refused; a negative errno, with nothing counted, if
- *         the reply did not reach the kernel (-ENOENT: the request was aborted)
+ * @return 0; -EIO if the entry was refused; what finode_alias_add() returned; a negative
+ *         errno, with nothing counted, if the reply did not reach the kernel (-ENOENT: the
+ *         request was aborted)
  * @since 0.1
  */
 FINODE_API int finode_reply_entry(fuse_req_t req, struct finode *dir, const char *name,
@@ -94,7 +100,8 @@ FINODE_API int finode_reply_tmpfile(fuse_req_t req, struct finode *dir,
 /**
  * Answers LOOKUP: there is no `name` in `dir`, and the kernel may believe that for
  * `entry_timeout` seconds without asking again. With 0 it is the error ENOENT, which the
- * kernel does not cache. Counts nothing.
+ * kernel does not cache. Counts nothing. In a table with aliases, what was known of the
+ * name is dropped first.
  * @param dir  borrowed
  * @return 0, or a negative errno if the reply did not reach the kernel
  * @since 0.1
@@ -174,8 +181,9 @@ FINODE_API FINODE_NODISCARD int finode_dirbuf_init(struct finode_dirbuf *buf,
  * Adds an entry if it still fits. In a READDIRPLUS reply an entry with an inode counts one
  * lookup, taken back if the reply fails; "." and ".." never count, nor does an entry
  * without an inode, which tells the kernel a name and no more. A bogus entry, see
- * finode_reply_entry(), is placed without its inode: the name is listed, and looked up. A
- * name that finode_name_check() does not take is left out. Both are in `entries_refused`.
+ * finode_reply_entry(), is placed without its inode: the name is listed, and looked up; so
+ * is one whose name could not be recorded in a table with aliases. A name that
+ * finode_name_check() does not take is left out. Both are in `entries_refused`.
  *
  * @param off    where the directory goes on after this entry: the offset of the next call
  * @param inode  borrowed; NULL in a plain READDIR, or where nothing is known of the inode

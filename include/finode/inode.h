@@ -115,6 +115,22 @@ struct finode_ops {
 	 * Optional.
 	 */
 	void (*evict)(struct finode *base);
+
+	/**
+	 * The last name of the inode has gone: lets go of the backing object, whose users
+	 * have ended and will not come back. The inode stays; evict() still follows. See
+	 * finode_unlinked() in unlink.h. Optional; with rebind(), and in a table with
+	 * aliases only.
+	 */
+	void (*unlinked)(struct finode *base);
+
+	/**
+	 * Takes hold again of a backing object that unlinked() has let go, since a look-up
+	 * has found it by another name: takes out of `arg` what init() would. Nobody uses
+	 * the object meanwhile. May block: only look-ups and pins of this inode wait.
+	 * @return 0, or a negative errno, which obtain() returns; the object stays let go
+	 */
+	int (*rebind)(struct finode *base, void *arg);
 };
 
 /** The sizes for struct finode_ops: the author's type and the member that is the base. */
@@ -145,8 +161,8 @@ struct finode_ops {
  * @return FINODE_FOUND; FINODE_CREATED; -ENOMEM, with nothing left behind (guarantee K);
  *         -EINVAL for a key of a wrong size or a mode without a known type;
  *         -EDEADLK when called from init() or evict() of this key; -EOVERFLOW for 2^31
- *         references at once; -EIO if init() or match() broke its contract; else what
- *         init() or match() returned.
+ *         references at once; -EIO if init(), match() or rebind() broke its contract; else
+ *         what init(), match() or rebind() returned.
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_obtain(struct finode_mount *mount,

@@ -141,6 +141,8 @@ struct finode_stats {
 	uint64_t aliases_removed; /**< by unlink or rmdir, or replaced by a rename */
 	uint64_t aliases_stale;	  /**< dropped: the backend says otherwise by now */
 	uint64_t aliases_refused; /**< that would have put a directory below itself */
+	uint64_t let_go;	  /**< unlinked()s that have returned */
+	uint64_t rebound;	  /**< rebind()s that have succeeded */
 };
 
 /**

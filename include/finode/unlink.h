@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * @file
+ * The last name: letting go of a backing object before the kernel forgets its inode.
+ *
+ * The FORGET of a removed file comes after the reply to its UNLINK, at some time. Until
+ * then a server that keeps something open for the inode (an fd, a lease) keeps the backing
+ * object alive; on NFS and its like the directory of the file cannot even be removed
+ * meanwhile, since a .nfsXXXX file stands in it. So an author may let go when the last name
+ * has gone:
+ *
+ *      FINODE_DIR_AUTOUNLOCK struct finode_dirlock lock = FINODE_DIRLOCK_INIT;
+ *      FINODE_AUTOPUT struct finode *inode = finode_alias_lookup(dir, name);
+ *      ..
+ *      if (unlinkat(fd_of(dir), name, 0) == 0) {
+ *              finode_alias_remove(dir, name);
+ *              if (inode && links_of(inode) == 0)
+ *                      finode_unlinked(inode);         // may run ops->unlinked()
+ *      }
+ *      finode_reply_err(req, err);
+ *
+ * An inode whose object was let go is still an inode: it has its nodeid and its count, and
+ * evict() will run for it. What is needed of the backing object is gone, and finode_pin()
+ * says so (-ESTALE). If a look-up finds the object again, by a hardlink that nobody knew
+ * of, finode_obtain() calls ops->rebind() with what was found, and the inode is usable as
+ * before.
+ *
+ * Other requests may be using the object at any moment. So in a table whose ops have
+ * unlinked(), every use of it is between finode_pin() and finode_unpin(): letting go waits
+ * for them. A look-up that has obtained the inode and not yet named it is told in time:
+ * finode_alias_add(), and so finode_reply_entry(), return -ESTALE if the object was let go
+ * in between, and the kernel looks the name up again.
+ *
+ * Only in tables with aliases; `unlinked` and `rebind` of struct finode_ops go together.
+ */
+#ifndef FINODE_UNLINK_H
+#define FINODE_UNLINK_H
+
+#include <finode/export.h>
+#include <finode/inode.h>
+
+FINODE_BEGIN_DECLS
+
+/**
+ * The backing object is in use: it is not let go before finode_unpin(). Waits while
+ * unlinked() or rebind() of this inode runs, and while somebody waits to let go. The caller
+ * holds the inode. May be nested only for different inodes; short: a system call or two.
+ * Does nothing where there is nothing to let go.
+ * @return 0; -ESTALE if the object was let go: reply it
+ * @since 0.1
+ */
+FINODE_API FINODE_NODISCARD int finode_pin(struct finode *inode);
+
+/** The end of what finode_pin() began, once for each success. @since 0.1 */
+FINODE_API void finode_unpin(struct finode *inode);
+
+/**
+ * The backend says that the inode has no link left. Runs ops->unlinked() unless another
+ * name of it is known, or it is open (finode_file_open()), or the object was let go
+ * already. To be called after the names were removed from the table, and before the reply.
+ * The caller holds the inode, and must not hold a pin of it.
+ *
+ * May block: in unlinked(), and for those who have pinned the inode.
+ * @return 1 if the object is let go; 0 if it is kept
+ * @since 0.1
+ */
+FINODE_API int finode_unlinked(struct finode *inode);
+
+/** @cond the cleanup behind FINODE_AUTOUNPIN */
+static inline void finode_autounpin(struct finode **inode)
+{
+	if (*inode)
+		finode_unpin(*inode);
+}
+/** @endcond */
+
+/** Declares a `struct finode *`, NULL or pinned, that is unpinned at the end of its scope.
+ */
+#define FINODE_AUTOUNPIN __attribute__((cleanup(finode_autounpin)))
+
+FINODE_END_DECLS
+
+#endif
