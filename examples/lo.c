@@ -92,6 +92,18 @@ static struct finode_table *lo_table(fuse_req_t req)
 	return finode_session_of(req)->table;
 }
 
+/* ---- Operations: the end of lookups ---- */
+
+void lo_forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t nlookup)
+{
+	finode_reply_forget(req, lo_table(req), nodeid, nlookup);
+}
+
+void lo_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	finode_reply_forget_multi(req, lo_table(req), count, forgets);
+}
+
 /* ---- Operations: attributes ---- */
 
 void lo_getattr(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
@@ -129,9 +141,9 @@ static struct timespec lo_time(int set, int now, struct timespec time)
 						    : UTIME_OMIT};
 }
 
-static int lo_change(int fd, struct finode_file *file, const struct stat *to, int set)
+int lo_change(const char *path, int flags, struct finode_file *file, const struct stat *to,
+	      int set)
 {
-	char path[32];
 	const uid_t uid = set & FUSE_SET_ATTR_UID ? to->st_uid : (uid_t)-1;
 	const gid_t gid = set & FUSE_SET_ATTR_GID ? to->st_gid : (gid_t)-1;
 	const struct timespec times[2] = {
@@ -141,17 +153,16 @@ static int lo_change(int fd, struct finode_file *file, const struct stat *to, in
 			to->st_mtim),
 	};
 
-	lo_path(fd, path);
 	if (set & FUSE_SET_ATTR_MODE && chmod(path, to->st_mode) < 0)
 		return -errno;
 	if (set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID) &&
-	    fchownat(fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
+	    fchownat(AT_FDCWD, path, uid, gid, flags) < 0)
 		return -errno;
 	if (set & FUSE_SET_ATTR_SIZE &&
 	    (file ? ftruncate(lo_fd(file), to->st_size) : truncate(path, to->st_size)) < 0)
 		return -errno;
 	if (set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME) &&
-	    utimensat(fd, "", times, AT_EMPTY_PATH) < 0)
+	    utimensat(AT_FDCWD, path, times, flags) < 0)
 		return -errno;
 	return 0;
 }
@@ -163,9 +174,10 @@ void lo_setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *to, int set,
 	FINODE_FILE_AUTOPUT struct finode_file *file =
 		fi ? finode_file_get(lo_table(req), fi->fh) : NULL;
 	int err = !inode ? -ESTALE : fi && !file ? -EBADF : 0;
+	char path[32];
 
 	if (!err)
-		err = lo_change(lo_inode(inode)->fd, file, to, set);
+		err = lo_change(lo_path(lo_inode(inode)->fd, path), 0, file, to, set);
 	if (err)
 		finode_reply_err(req, err);
 	else

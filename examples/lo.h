@@ -72,6 +72,14 @@ int lo_open_object(int dirfd, const char *path, int flags, struct lo_object *obj
 /* A path to the host's object that survives renames and unlinks. */
 const char *lo_path(int fd, char path[32]);
 
+/*
+ * What SETATTR asks for: the attributes `set` of what `path` leads to become those of `to`.
+ * Flags are 0 or AT_SYMLINK_NOFOLLOW; `file`, which may be NULL, is one that is open for
+ * writing. Returns 0 or a negative errno.
+ */
+int lo_change(const char *path, int flags, struct finode_file *file, const struct stat *to,
+	      int set);
+
 /* Closes an fd that nobody took, and makes it -1. */
 void lo_close(int *fd);
 
@@ -93,6 +101,10 @@ void lo_bound(fuse_req_t req);
 
 /* Of struct lo_file: init() takes the fd that its argument, an int *, points to. */
 extern const struct finode_file_ops lo_file_ops;
+
+/* FORGET and BATCH_FORGET: there is nothing to be said but that they came. */
+void lo_forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t nlookup);
+void lo_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
 
 /* Operations on an inode. */
 void lo_getattr(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi);

@@ -77,16 +77,6 @@ static void lo_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		lo_reply_child(req, dir, name, 0);
 }
 
-static void lo_forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t nlookup)
-{
-	finode_reply_forget(req, table, nodeid, nlookup);
-}
-
-static void lo_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
-{
-	finode_reply_forget_multi(req, table, count, forgets);
-}
-
 /* MKNOD, MKDIR and SYMLINK differ in one system call. */
 static void lo_make(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		    dev_t rdev, const char *target)
