@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,8 @@
 
 struct mem_inode {
 	struct finode base;
-	struct node *node; /* owned */
+	struct node *node; /* owned; NULL once it was let go */
+	uint64_t serial;   /* of the node, for life */
 	struct memfs *fs;
 };
 
@@ -43,6 +45,7 @@ static int mem_init(struct finode *base, void *arg)
 	if (obj->fs->init_error)
 		return obj->fs->init_error;
 	mem_inode(base)->node = obj->node;
+	mem_inode(base)->serial = obj->node->serial;
 	mem_inode(base)->fs = obj->fs;
 	obj->node = NULL;
 	obj->fs->inits++;
@@ -53,14 +56,32 @@ static int mem_match(struct finode *base, void *arg)
 {
 	const struct mem_object *obj = arg;
 
-	return mem_inode(base)->node == obj->node;
+	return mem_inode(base)->serial == obj->node->serial;
+}
+
+static void mem_unlinked(struct finode *base)
+{
+	struct mem_inode *inode = mem_inode(base);
+
+	tree_drop(inode->fs->tree, inode->node);
+	inode->node = NULL;
+}
+
+static int mem_rebind(struct finode *base, void *arg)
+{
+	struct mem_object *obj = arg;
+
+	mem_inode(base)->node = obj->node;
+	obj->node = NULL;
+	return 0;
 }
 
 static void mem_evict(struct finode *base)
 {
 	struct memfs *fs = mem_inode(base)->fs;
 
-	tree_drop(fs->tree, mem_inode(base)->node);
+	if (mem_inode(base)->node)
+		tree_drop(fs->tree, mem_inode(base)->node);
 	fs->evicts++;
 }
 
@@ -70,6 +91,54 @@ static const struct finode_ops mem_ops = {
 	.match = mem_match,
 	.evict = mem_evict,
 };
+
+static const struct finode_ops mem_ops_with_names = {
+	FINODE_OPS_FOR(struct mem_inode, base),
+	.init = mem_init,
+	.match = mem_match,
+	.evict = mem_evict,
+	.unlinked = mem_unlinked,
+	.rebind = mem_rebind,
+};
+
+/* Are names kept? Then lookups share a directory, and changes take it alone. */
+static bool has_names(const struct memfs *fs)
+{
+	return fs->names;
+}
+
+static int mem_share(struct memfs *fs, struct finode *dir, struct finode_dirlock *lock)
+{
+	return has_names(fs) ? finode_dir_share(dir, lock) : 0;
+}
+
+static int mem_change(struct memfs *fs, struct finode *dir, struct finode_dirlock *lock)
+{
+	return has_names(fs) ? finode_dir_change(dir, lock) : 0;
+}
+
+/* The node of an inode, while `pinned`, a FINODE_AUTOUNPIN, is in scope. */
+static int mem_use(struct finode *inode, struct finode **pinned)
+{
+	int err = finode_pin(inode);
+
+	if (!err)
+		*pinned = inode;
+	return err;
+}
+
+/* After a name of the inode has gone: was it the last one? */
+static void mem_name_gone(struct memfs *fs, struct finode *inode)
+{
+	struct stat st = {.st_nlink = 1};
+
+	if (finode_pin(inode) != 0)
+		return;
+	tree_stat(fs->tree, mem_inode(inode)->node, &st);
+	finode_unpin(inode);
+	if (st.st_nlink == 0)
+		finode_unlinked(inode);
+}
 
 static int mem_file_init(struct finode_file *base, void *arg)
 {
@@ -138,12 +207,18 @@ static void mem_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct memfs *fs = memfs_of(req);
 	FINODE_AUTOPUT struct finode *dir;
+	FINODE_DIR_AUTOUNLOCK struct finode_dirlock lock = FINODE_DIRLOCK_INIT;
+	FINODE_AUTOUNPIN struct finode *pinned = NULL;
 	int err = finode_get_dir(fs->table, parent, name, &dir);
 	void (*hook)(struct memfs *, fuse_req_t, uint64_t, const char *) = fs->on_lookup;
 	struct node *node = NULL;
 
 	if (hook)
 		hook(fs, req, parent, name);
+	if (!err)
+		err = mem_share(fs, dir, &lock);
+	if (!err)
+		err = mem_use(dir, &pinned);
 	if (!err)
 		err = tree_lookup(fs->tree, mem_inode(dir)->node, name, &node);
 	if (err == -ENOENT)
@@ -168,10 +243,11 @@ static void mem_getattr(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info
 {
 	struct memfs *fs = memfs_of(req);
 	FINODE_AUTOPUT struct finode *inode = finode_get(fs->table, nodeid);
+	FINODE_AUTOUNPIN struct finode *pinned = NULL;
 	struct stat st;
 
 	(void)fi;
-	if (!inode) {
+	if (!inode || mem_use(inode, &pinned) != 0) {
 		finode_reply_err(req, -ESTALE);
 		return;
 	}
@@ -190,12 +266,13 @@ static void mem_statx(fuse_req_t req, fuse_ino_t nodeid, int flags, int mask,
 	FINODE_AUTOPUT struct finode *inode = finode_get(fs->table, nodeid);
 	struct statx stx = {.stx_mask = STATX_BASIC_STATS | STATX_BTIME,
 			    .stx_btime = {.tv_sec = 1234567890, .tv_nsec = 42}};
+	FINODE_AUTOUNPIN struct finode *pinned = NULL;
 	struct stat st;
 
 	fs->statx_flags = flags;
 	fs->statx_mask = mask;
 	fs->statx_open = fi != NULL;
-	if (!inode) {
+	if (!inode || mem_use(inode, &pinned) != 0) {
 		finode_reply_err(req, -ESTALE);
 		return;
 	}
@@ -219,9 +296,15 @@ static void mem_make(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 {
 	struct memfs *fs = memfs_of(req);
 	FINODE_AUTOPUT struct finode *dir;
+	FINODE_DIR_AUTOUNLOCK struct finode_dirlock lock = FINODE_DIRLOCK_INIT;
+	FINODE_AUTOUNPIN struct finode *pinned = NULL;
 	int err = finode_get_dir(fs->table, parent, name, &dir);
 	struct node *node = NULL;
 
+	if (!err)
+		err = mem_change(fs, dir, &lock);
+	if (!err)
+		err = mem_use(dir, &pinned);
 	if (!err)
 		err = tree_make(fs->tree, mem_inode(dir)->node, name, mode, &node);
 	if (err)
@@ -264,11 +347,19 @@ static void mem_link(fuse_req_t req, fuse_ino_t nodeid, fuse_ino_t parent, const
 	struct memfs *fs = memfs_of(req);
 	FINODE_AUTOPUT struct finode *inode = finode_get(fs->table, nodeid);
 	FINODE_AUTOPUT struct finode *dir;
+	FINODE_DIR_AUTOUNLOCK struct finode_dirlock lock = FINODE_DIRLOCK_INIT;
+	FINODE_AUTOUNPIN struct finode *pinned = NULL, *pinned_dir = NULL;
 	int err = finode_get_dir(fs->table, parent, name, &dir);
 	struct node *node = NULL;
 
 	if (!err && !inode)
 		err = -ESTALE;
+	if (!err)
+		err = mem_change(fs, dir, &lock);
+	if (!err)
+		err = mem_use(dir, &pinned_dir);
+	if (!err)
+		err = inode == dir ? -EPERM : mem_use(inode, &pinned);
 	if (!err) {
 		node = mem_inode(inode)->node;
 		err = tree_link(fs->tree, node, mem_inode(dir)->node, name);
@@ -281,14 +372,34 @@ static void mem_link(fuse_req_t req, fuse_ino_t nodeid, fuse_ino_t parent, const
 	mem_reply_child(req, dir, name, node, 0);
 }
 
+/* UNLINK and RMDIR: what the backend does. */
+static int mem_remove_name(struct memfs *fs, struct finode *dir, const char *name,
+			   int directory)
+{
+	FINODE_AUTOUNPIN struct finode *pinned = NULL;
+	int err = mem_use(dir, &pinned);
+
+	return err ? err : tree_remove(fs->tree, mem_inode(dir)->node, name, directory);
+}
+
 static void mem_remove(fuse_req_t req, fuse_ino_t parent, const char *name, int directory)
 {
 	struct memfs *fs = memfs_of(req);
 	FINODE_AUTOPUT struct finode *dir;
+	FINODE_AUTOPUT struct finode *inode = NULL;
+	FINODE_DIR_AUTOUNLOCK struct finode_dirlock lock = FINODE_DIRLOCK_INIT;
 	int err = finode_get_dir(fs->table, parent, name, &dir);
 
 	if (!err)
-		err = tree_remove(fs->tree, mem_inode(dir)->node, name, directory);
+		err = mem_change(fs, dir, &lock);
+	if (!err) {
+		inode = finode_alias_lookup(dir, name);
+		err = mem_remove_name(fs, dir, name, directory);
+	}
+	if (!err)
+		finode_alias_remove(dir, name);
+	if (!err && inode)
+		mem_name_gone(fs, inode);
 	finode_reply_err(req, err);
 }
 
@@ -302,18 +413,51 @@ static void mem_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	mem_remove(req, parent, name, 1);
 }
 
+static int mem_rename_name(struct memfs *fs, struct finode *dir, const char *name,
+			   struct finode *newdir, const char *newname, unsigned int flags)
+{
+	FINODE_AUTOUNPIN struct finode *pinned = NULL, *pinned_too = NULL;
+	int err = mem_use(dir, &pinned);
+
+	if (!err && newdir != dir)
+		err = mem_use(newdir, &pinned_too);
+	return err ? err
+		   : tree_rename(fs->tree, mem_inode(dir)->node, name,
+				 mem_inode(newdir)->node, newname, flags);
+}
+
+/* What the table is told of a rename that the backend has made. */
+static void mem_renamed(struct memfs *fs, struct finode *dir, const char *name,
+			struct finode *newdir, const char *newname, unsigned int flags,
+			struct finode *replaced)
+{
+	if (finode_alias_rename(dir, name, newdir, newname, flags, NULL) != 0) {
+		finode_alias_drop(dir, name, NULL);
+		finode_alias_drop(newdir, newname, NULL);
+	}
+	if (replaced)
+		mem_name_gone(fs, replaced);
+}
+
 static void mem_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		       fuse_ino_t newparent, const char *newname, unsigned int flags)
 {
 	struct memfs *fs = memfs_of(req);
 	FINODE_AUTOPUT struct finode *dir, *newdir = NULL;
+	FINODE_AUTOPUT struct finode *replaced = NULL;
+	FINODE_DIR_AUTOUNLOCK struct finode_dirlock lock = FINODE_DIRLOCK_INIT;
 	int err = finode_get_dir(fs->table, parent, name, &dir);
 
 	if (!err)
 		err = finode_get_dir(fs->table, newparent, newname, &newdir);
+	if (!err && has_names(fs))
+		err = finode_dir_change_two(dir, newdir, &lock);
+	if (!err) {
+		replaced = finode_alias_lookup(newdir, newname);
+		err = mem_rename_name(fs, dir, name, newdir, newname, flags);
+	}
 	if (!err)
-		err = tree_rename(fs->tree, mem_inode(dir)->node, name,
-				  mem_inode(newdir)->node, newname, flags);
+		mem_renamed(fs, dir, name, newdir, newname, flags, replaced);
 	finode_reply_err(req, err);
 }
 
@@ -323,10 +467,16 @@ static void mem_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode
 	struct memfs *fs = memfs_of(req);
 	FINODE_AUTOPUT struct finode *dir, *inode = NULL;
 	FINODE_FILE_AUTOPUT struct finode_file *file = NULL;
+	FINODE_DIR_AUTOUNLOCK struct finode_dirlock lock = FINODE_DIRLOCK_INIT;
+	FINODE_AUTOUNPIN struct finode *pinned = NULL;
 	int err = finode_get_dir(fs->table, parent, name, &dir);
 	struct finode_entry entry;
 	struct node *node = NULL;
 
+	if (!err)
+		err = mem_change(fs, dir, &lock);
+	if (!err)
+		err = mem_use(dir, &pinned);
 	if (!err) {
 		err = tree_make(fs->tree, mem_inode(dir)->node, name,
 				S_IFREG | (mode & ~S_IFMT), &node);
@@ -392,12 +542,18 @@ static void mem_release(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info
 static int mem_fill(struct memfs *fs, struct finode *dir, struct finode_dirbuf *buf,
 		    off_t off)
 {
+	FINODE_DIR_AUTOUNLOCK struct finode_dirlock lock = FINODE_DIRLOCK_INIT;
+	FINODE_AUTOUNPIN struct finode *pinned = NULL;
 	struct finode_entry self = {.attr = {.st_ino = 1, .st_mode = S_IFDIR}};
 	uint64_t at = off > 2 ? (uint64_t)off - 2 : 0;
 	struct node *node;
 	char name[256];
-	int full = 0;
+	int full = 0, error = mem_share(fs, dir, &lock);
 
+	if (!error)
+		error = mem_use(dir, &pinned);
+	if (error)
+		return error;
 	if (off < 1)
 		full = finode_dirbuf_add(buf, ".", 1, dir, &self);
 	if (!full && off < 2)
@@ -523,6 +679,7 @@ int memfs_start(struct memfs *fs, void (*change)(struct finode_config *config, v
 	config.log = quiet_log;
 	if (change)
 		change(&config, arg);
+	fs->names = config.aliases;
 	err = finode_table_create(&config, &fs->table);
 	if (err) {
 		if (root.node)
@@ -530,6 +687,66 @@ int memfs_start(struct memfs *fs, void (*change)(struct finode_config *config, v
 		tree_destroy(fs->tree);
 	}
 	return err;
+}
+
+void memfs_with_names(struct finode_config *config, void *arg)
+{
+	(void)arg;
+	config->aliases = true;
+	config->ops = &mem_ops_with_names;
+}
+
+/* Does the alias say what the backend says? */
+static bool alias_is_true(struct memfs *fs, const struct finode_alias *alias)
+{
+	FINODE_AUTOUNPIN struct finode *pinned = NULL;
+	struct node *node = NULL;
+	bool same = false;
+
+	if (mem_use(alias->dir, &pinned) == 0 &&
+	    tree_lookup(fs->tree, mem_inode(alias->dir)->node, alias->name, &node) == 0) {
+		same = node->serial == mem_inode(alias->inode)->serial;
+		tree_drop(fs->tree, node);
+	}
+	return same;
+}
+
+static int check_names_of(struct memfs *fs, struct finode *inode, char *why, size_t size)
+{
+	struct finode_alias *alias = NULL;
+
+	while ((alias = finode_alias_next(inode, alias))) {
+		if (alias_is_true(fs, alias))
+			continue;
+		snprintf(why, size, "nodeid %llu has the name '%s', the backend not",
+			 (unsigned long long)inode->nodeid, alias->name);
+		finode_alias_put(alias);
+		return -1;
+	}
+	return 0;
+}
+
+int memfs_check_names(struct memfs *fs, char *why, size_t size)
+{
+	uint64_t nodeids[64], cursor = 0;
+	size_t count;
+	int err = 0;
+
+	while (!err && (count = finode_table_nodeids(fs->table, &cursor, nodeids, 64))) {
+		for (size_t i = 0; !err && i < count; i++) {
+			struct finode *inode = finode_get(fs->table, nodeids[i]);
+
+			if (inode)
+				err = check_names_of(fs, inode, why, size);
+			finode_put(inode);
+		}
+	}
+	return err;
+}
+
+int memfs_remove_behind_the_back(struct memfs *fs, const char *name)
+{
+	return tree_remove(fs->tree, fs->tree->root, name, 0);
 }
 
 void memfs_stop(struct memfs *fs)
