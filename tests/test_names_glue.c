@@ -7,6 +7,7 @@
 #include "fakekernel/world.h"
 
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <stdio.h>
 
 #define ROOT FUSE_ROOT_ID
@@ -233,6 +234,44 @@ static void test_c_a_refused_reply_counts_nothing_and_the_name_is_still_true(voi
 	world_end(&w, false);
 }
 
+static _Atomic unsigned int invalidated;
+
+static int count_invalidations(void *arg, int code, const void *body, size_t size)
+{
+	(void)arg;
+	(void)body;
+	(void)size;
+	invalidated += code == FUSE_NOTIFY_INVAL_ENTRY;
+	return 0;
+}
+
+/* A kernel that cannot be asked to prune is told that a name of the inode is no longer
+ * true. */
+static void test_prune_of_an_old_kernel_uses_a_known_name(void **state)
+{
+	struct finode_session *session;
+	struct fk_entry e;
+	struct world w;
+	uint64_t file, dir;
+
+	(void)state;
+	world_prepare_with_names(&w);
+	w.options.minor = 38;
+	world_connect(&w);
+	fk_on_notify(w.fk, count_invalidations, NULL);
+	session = fk_session(w.fk);
+	file = make_file(&w, ROOT, "f");
+	dir = make_dir(&w, ROOT, "d");
+	assert_int_equal(fk_tmpfile(&w.c, ROOT, &e), 0);
+	assert_int_equal(finode_notify_prune(session, file, 0, NULL), 0);
+	assert_int_equal(finode_notify_prune(session, dir, 0, NULL), -EOPNOTSUPP);
+	assert_int_equal(finode_notify_prune(session, e.nodeid, 0, NULL), -EOPNOTSUPP);
+	assert_int_equal(finode_notify_prune(session, 4242, 0, NULL), -EOPNOTSUPP);
+	assert_int_equal(finode_notify_flush(session), 0);
+	assert_int_equal(invalidated, 1);
+	world_end(&w, false);
+}
+
 static void be_client(void *arg, unsigned int number)
 {
 	struct world *w = arg;
@@ -275,6 +314,7 @@ int main(void)
 		cmocka_unit_test(test_h_an_open_file_is_kept_when_its_name_goes),
 		cmocka_unit_test(
 			test_c_a_refused_reply_counts_nothing_and_the_name_is_still_true),
+		cmocka_unit_test(test_prune_of_an_old_kernel_uses_a_known_name),
 		cmocka_unit_test(test_g_h_names_and_books_balance_with_many_workers),
 	};
 

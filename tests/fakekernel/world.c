@@ -72,6 +72,11 @@ void world_prepare(struct world *w)
 	prepare(w, configure);
 }
 
+void world_prepare_with_names(struct world *w)
+{
+	prepare(w, configure_with_names);
+}
+
 void world_connect(struct world *w)
 {
 	w->fk = fk_start(&w->options);
@@ -88,7 +93,7 @@ void world_begin(struct world *w, unsigned int workers)
 
 void world_begin_with_names(struct world *w, unsigned int workers)
 {
-	prepare(w, configure_with_names);
+	world_prepare_with_names(w);
 	w->options.workers = workers;
 	world_connect(w);
 }

@@ -25,6 +25,7 @@ struct world {
 
 /* The server alone; options may be changed before world_connect(). */
 void world_prepare(struct world *w);
+void world_prepare_with_names(struct world *w);
 void world_connect(struct world *w);
 /* Both, with so many threads in the server. */
 void world_begin(struct world *w, unsigned int workers);
