@@ -5,7 +5,11 @@
  * wrote through files that were removed while open, and, as root, one of them drops the
  * kernel's caches in a loop.
  *
- *     storm DIRECTORY SECONDS PROCESSES
+ *     storm DIRECTORY SECONDS PROCESSES [nolinks]
+ *
+ * With "nolinks" there are no hardlinks and no symbolic links, and a file that was found
+ * and is gone when it is used may be ESTALE: for servers that know objects by their names
+ * only.
  *
  * An error that these operations cannot cause on each other, or a wrong byte, is a failure.
  */
@@ -26,6 +30,7 @@
 #define WORDS 512
 
 static unsigned int random_state;
+static bool links = true;
 
 static unsigned int draw(unsigned int below)
 {
@@ -41,7 +46,7 @@ static void fail(const char *what, const char *name)
 /* The names are everybody's, so they come and go; nothing else may go wrong. */
 static void tolerate(int result, const char *what, const char *name)
 {
-	if (result < 0 && errno != ENOENT && errno != EEXIST)
+	if (result < 0 && errno != ENOENT && errno != EEXIST && (links || errno != ESTALE))
 		fail(what, name);
 }
 
@@ -89,12 +94,16 @@ static void keep_open(unsigned int self)
 	if (fd < 0)
 		fail("create", name);
 	write_words(fd, word, name);
-	if (link(name, other) < 0)
-		fail("link", other);
-	if (stat(other, &st) < 0 || st.st_nlink != 2)
-		fail("stat of a hardlink", other);
-	if (unlink(name) < 0)
-		fail("unlink", name);
+	if (links) {
+		if (link(name, other) < 0)
+			fail("link", other);
+		if (stat(other, &st) < 0 || st.st_nlink != 2)
+			fail("stat of a hardlink", other);
+		if (unlink(name) < 0)
+			fail("unlink", name);
+	} else if (rename(name, other) < 0) {
+		fail("rename", name);
+	}
 	check_words(fd, word, other);
 	if (rename(other, name) < 0)
 		fail("rename", other);
@@ -117,12 +126,12 @@ static void make_dirs(unsigned int self)
 	snprintf(moved, sizeof(moved), "d%u/y", self);
 	if (mkdir(name, 0700) < 0)
 		fail("mkdir", name);
-	if (symlink("nowhere", below) < 0)
+	if ((links ? symlink("nowhere", below) : mkdir(below, 0700)) < 0)
 		fail("symlink", below);
 	if (rename(below, moved) < 0)
 		fail("rename", moved);
-	if (unlink(moved) < 0)
-		fail("unlink", moved);
+	if (remove(moved) < 0)
+		fail("remove", moved);
 	if (rmdir(name) < 0)
 		fail("rmdir", name);
 }
@@ -180,7 +189,7 @@ static void act(unsigned int self)
 		tolerate(rename(a, b), "rename", a);
 		break;
 	case 6:
-		tolerate(link(a, b), "link", a);
+		tolerate(links ? link(a, b) : 0, "link", a);
 		break;
 	case 7:
 		tolerate(unlink(a), "unlink", a);
@@ -222,9 +231,10 @@ int main(int argc, char *argv[])
 	time_t end;
 
 	if (count == 0 || chdir(argv[1]) < 0) {
-		fprintf(stderr, "usage: storm DIRECTORY SECONDS PROCESSES\n");
+		fprintf(stderr, "usage: storm DIRECTORY SECONDS PROCESSES [nolinks]\n");
 		return 2;
 	}
+	links = argc < 5 || strcmp(argv[4], "nolinks") != 0;
 	end = time(NULL) + atoi(argv[2]);
 	for (unsigned int i = 0; i < count; i++) {
 		pid_t pid = fork();

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See lo.h. */
+#include "lo.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/fsuid.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "serve.h"
+
+/* ---- Objects ---- */
+
+void lo_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* A path to the host's object that survives renames and unlinks. */
+const char *lo_path(int fd, char path[32])
+{
+	snprintf(path, 32, "/proc/self/fd/%d", fd);
+	return path;
+}
+
+static int lo_stat(int fd, struct stat *st)
+{
+	return fstatat(fd, "", st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+/* Takes hold of what a path, relative to an open directory, leads to. */
+int lo_open_object(int dirfd, const char *path, int flags, struct lo_object *obj)
+{
+	struct statx sx = {0};
+	int err;
+
+	obj->fd = openat(dirfd, path, O_PATH | O_CLOEXEC | flags);
+	if (obj->fd < 0)
+		return -errno;
+	err = lo_stat(obj->fd, &obj->st);
+	if (!err && statx(obj->fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
+		err = -errno;
+	obj->id = (struct lo_id){obj->st.st_ino, obj->st.st_dev, sx.stx_mnt_id};
+	if (err)
+		lo_close(&obj->fd);
+	return err;
+}
+
+void lo_act_as_caller(fuse_req_t req)
+{
+	setfsgid(fuse_req_ctx(req)->gid);
+	setfsuid(fuse_req_ctx(req)->uid);
+}
+
+void lo_act_as_self(void)
+{
+	setfsgid(getegid());
+	setfsuid(geteuid());
+}
+
+static _Atomic unsigned long fds;	 /* of inodes, now */
+static unsigned long budget;		 /* how many there should be at most */
+static _Atomic unsigned long relieve_at; /* the kernel is asked to drop some */
+
+/* The first is the root's, before there is any other thread. */
+void lo_count_fd(int change)
+{
+	if (budget == 0)
+		relieve_at = budget = serve_raise_fd_limit() / 2;
+	fds += (unsigned long)change;
+}
+
+void lo_bound(fuse_req_t req)
+{
+	unsigned long now = fds, at = relieve_at;
+
+	if (now > at && atomic_compare_exchange_strong(&relieve_at, &at, now + budget / 8))
+		serve_prune(finode_session_of(req));
+	else if (now < budget / 2)
+		relieve_at = budget;
+}
+
+static struct finode_table *lo_table(fuse_req_t req)
+{
+	return finode_session_of(req)->table;
+}
+
+/* ---- Operations: the end of lookups ---- */
+
+void lo_forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t nlookup)
+{
+	finode_reply_forget(req, lo_table(req), nodeid, nlookup);
+}
+
+void lo_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	finode_reply_forget_multi(req, lo_table(req), count, forgets);
+}
+
+/* ---- Operations: attributes ---- */
+
+void lo_getattr(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
+{
+	FINODE_AUTOPUT struct finode *inode = finode_get(lo_table(req), nodeid);
+	struct stat st;
+	int err = inode ? lo_stat(lo_inode(inode)->fd, &st) : -ESTALE;
+
+	if (err)
+		finode_reply_err(req, err);
+	else
+		finode_reply_attr(req, inode, &st, LO_TIMEOUT);
+}
+
+void lo_statx(fuse_req_t req, fuse_ino_t nodeid, int flags, int mask,
+	      struct fuse_file_info *fi)
+{
+	FINODE_AUTOPUT struct finode *inode = finode_get(lo_table(req), nodeid);
+	const int how = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | (flags & AT_STATX_SYNC_TYPE);
+	struct statx stx;
+	int err = inode ? 0 : -ESTALE;
+
+	if (!err && statx(lo_inode(inode)->fd, "", how, (unsigned int)mask, &stx) < 0)
+		err = -errno;
+	if (err)
+		finode_reply_err(req, err);
+	else
+		finode_reply_statx(req, inode, &stx, LO_TIMEOUT);
+}
+
+static struct timespec lo_time(int set, int now, struct timespec time)
+{
+	return (struct timespec){time.tv_sec, now   ? UTIME_NOW
+					      : set ? time.tv_nsec
+						    : UTIME_OMIT};
+}
+
+int lo_change(const char *path, int flags, struct finode_file *file, const struct stat *to,
+	      int set)
+{
+	const uid_t uid = set & FUSE_SET_ATTR_UID ? to->st_uid : (uid_t)-1;
+	const gid_t gid = set & FUSE_SET_ATTR_GID ? to->st_gid : (gid_t)-1;
+	const struct timespec times[2] = {
+		lo_time(set & FUSE_SET_ATTR_ATIME, set & FUSE_SET_ATTR_ATIME_NOW,
+			to->st_atim),
+		lo_time(set & FUSE_SET_ATTR_MTIME, set & FUSE_SET_ATTR_MTIME_NOW,
+			to->st_mtim),
+	};
+
+	if (set & FUSE_SET_ATTR_MODE && chmod(path, to->st_mode) < 0)
+		return -errno;
+	if (set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID) &&
+	    fchownat(AT_FDCWD, path, uid, gid, flags) < 0)
+		return -errno;
+	if (set & FUSE_SET_ATTR_SIZE &&
+	    (file ? ftruncate(lo_fd(file), to->st_size) : truncate(path, to->st_size)) < 0)
+		return -errno;
+	if (set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME) &&
+	    utimensat(AT_FDCWD, path, times, flags) < 0)
+		return -errno;
+	return 0;
+}
+
+void lo_setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *to, int set,
+		struct fuse_file_info *fi)
+{
+	FINODE_AUTOPUT struct finode *inode = finode_get(lo_table(req), nodeid);
+	FINODE_FILE_AUTOPUT struct finode_file *file =
+		fi ? finode_file_get(lo_table(req), fi->fh) : NULL;
+	int err = !inode ? -ESTALE : fi && !file ? -EBADF : 0;
+	char path[32];
+
+	if (!err)
+		err = lo_change(lo_path(lo_inode(inode)->fd, path), 0, file, to, set);
+	if (err)
+		finode_reply_err(req, err);
+	else
+		lo_getattr(req, nodeid, fi);
+}
+
+void lo_readlink(fuse_req_t req, fuse_ino_t nodeid)
+{
+	FINODE_AUTOPUT struct finode *inode = finode_get(lo_table(req), nodeid);
+	char target[PATH_MAX] = "";
+	int err = inode ? 0 : -ESTALE;
+
+	if (!err && readlinkat(lo_inode(inode)->fd, "", target, sizeof(target) - 1) < 0)
+		err = -errno;
+	if (err)
+		finode_reply_err(req, err);
+	else
+		fuse_reply_readlink(req, target);
+}
+
+void lo_statfs(fuse_req_t req, fuse_ino_t nodeid)
+{
+	FINODE_AUTOPUT struct finode *inode = finode_get(lo_table(req), nodeid);
+	struct statvfs st;
+	int err = !inode ? -ESTALE : fstatvfs(lo_inode(inode)->fd, &st) < 0 ? -errno : 0;
+
+	if (err)
+		finode_reply_err(req, err);
+	else
+		fuse_reply_statfs(req, &st);
+}
+
+/* ---- Operations: open files and directories ---- */
+
+static int lo_file_init(struct finode_file *base, void *arg)
+{
+	int *fd = arg;
+
+	FINODE_CONTAINER_OF(base, struct lo_file, base)->fd = *fd;
+	*fd = -1;
+	return 0;
+}
+
+static void lo_file_release(struct finode_file *base)
+{
+	close(lo_fd(base));
+}
+
+const struct finode_file_ops lo_file_ops = {
+	FINODE_FILE_OPS_FOR(struct lo_file, base),
+	.init = lo_file_init,
+	.release = lo_file_release,
+};
+
+void lo_open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
+{
+	FINODE_AUTOPUT struct finode *inode = finode_get(lo_table(req), nodeid);
+	FINODE_FILE_AUTOPUT struct finode_file *file = NULL;
+	int err = inode ? 0 : -ESTALE, fd = -1;
+	char path[32];
+
+	if (!err) {
+		fd = open(lo_path(lo_inode(inode)->fd, path),
+			  (fi->flags & ~O_NOFOLLOW) | O_CLOEXEC);
+		err = fd < 0 ? -errno : finode_file_open(inode, &fd, &file);
+	}
+	if (err)
+		finode_reply_err(req, err);
+	else
+		finode_reply_open(req, file, fi);
+	lo_close(&fd);
+}
+
+void lo_release(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
+{
+	finode_reply_err(req, finode_file_close(lo_table(req), fi->fh));
+}
+
+void lo_read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t off,
+	     struct fuse_file_info *fi)
+{
+	FINODE_FILE_AUTOPUT struct finode_file *file =
+		finode_file_get(lo_table(req), fi->fh);
+	struct fuse_bufvec buf = FUSE_BUFVEC_INIT(size);
+
+	buf.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
+	buf.buf[0].fd = lo_fd(file);
+	buf.buf[0].pos = off;
+	fuse_reply_data(req, &buf, FUSE_BUF_SPLICE_MOVE);
+}
+
+void lo_write(fuse_req_t req, fuse_ino_t nodeid, const char *data, size_t size, off_t off,
+	      struct fuse_file_info *fi)
+{
+	FINODE_FILE_AUTOPUT struct finode_file *file =
+		finode_file_get(lo_table(req), fi->fh);
+	ssize_t written = pwrite(lo_fd(file), data, size, off);
+
+	if (written < 0)
+		finode_reply_err(req, -errno);
+	else
+		fuse_reply_write(req, (size_t)written);
+}
+
+void lo_fsync(fuse_req_t req, fuse_ino_t nodeid, int datasync, struct fuse_file_info *fi)
+{
+	FINODE_FILE_AUTOPUT struct finode_file *file =
+		finode_file_get(lo_table(req), fi->fh);
+
+	finode_reply_err(req, (datasync ? fdatasync : fsync)(lo_fd(file)) < 0 ? -errno : 0);
+}
+
+void lo_syncfs(fuse_req_t req, fuse_ino_t nodeid)
+{
+	FINODE_AUTOPUT struct finode *inode = finode_get(lo_table(req), nodeid);
+	char path[32];
+	int fd =
+		inode ? open(lo_path(lo_inode(inode)->fd, path), O_RDONLY | O_CLOEXEC) : -1;
+	int err = !inode ? -ESTALE : fd < 0 || syncfs(fd) < 0 ? -errno : 0;
+
+	finode_reply_err(req, err);
+	lo_close(&fd);
+}
+
+void lo_lseek(fuse_req_t req, fuse_ino_t nodeid, off_t off, int whence,
+	      struct fuse_file_info *fi)
+{
+	FINODE_FILE_AUTOPUT struct finode_file *file =
+		finode_file_get(lo_table(req), fi->fh);
+	off_t found = lseek(lo_fd(file), off, whence);
+
+	if (found < 0)
+		finode_reply_err(req, -errno);
+	else
+		fuse_reply_lseek(req, found);
+}
+
+/* One entry of the host's: with its inode in a READDIRPLUS, if it can be had. */
+static int lo_add(struct finode_dirbuf *buf, struct finode_file *file,
+		  const struct dirent64 *d, bool plus)
+{
+	FINODE_AUTOPUT struct finode *inode = NULL;
+	struct lo_object obj = LO_OBJECT_NONE;
+	struct finode_entry entry = {
+		.attr = {.st_ino = d->d_ino, .st_mode = DTTOIF(d->d_type)}};
+	int full;
+
+	if (plus && finode_name_check(d->d_name) == 0 &&
+	    lo_open_object(lo_fd(file), d->d_name, O_NOFOLLOW, &obj) == 0 &&
+	    finode_obtain(file->inode->mount, lo_key(&obj), &obj, &inode) >= 0)
+		entry = lo_entry(&obj, 0);
+	full = finode_dirbuf_add(buf, d->d_name, d->d_off, inode, &entry);
+	lo_close(&obj.fd);
+	return full;
+}
+
+/* The host's entries from `off` on, until the reply is full. */
+static int lo_fill(struct finode_dirbuf *buf, struct finode_file *file, off_t off,
+		   bool plus)
+{
+	char entries[4096] __attribute__((aligned(8)));
+	bool any = false;
+	ssize_t got;
+
+	if (lseek(lo_fd(file), off, SEEK_SET) < 0)
+		return -errno;
+	while ((got = getdents64(lo_fd(file), entries, sizeof(entries))) > 0) {
+		for (ssize_t at = 0; at < got; any = true) {
+			const struct dirent64 *d = (const void *)(entries + at);
+
+			if (lo_add(buf, file, d, plus))
+				return 0;
+			at += d->d_reclen;
+		}
+	}
+	return got < 0 && !any ? -errno : 0;
+}
+
+static void lo_list(fuse_req_t req, size_t size, off_t off, uint64_t fh, bool plus)
+{
+	FINODE_FILE_AUTOPUT struct finode_file *file = finode_file_get(lo_table(req), fh);
+	struct finode_dirbuf buf = {0};
+	int err = file ? finode_dirbuf_init(&buf, file->inode, size, plus) : -EBADF;
+
+	lo_bound(req);
+	if (!err)
+		err = lo_fill(&buf, file, off, plus);
+	if (err) {
+		finode_dirbuf_drop(&buf);
+		finode_reply_err(req, err);
+	} else {
+		finode_dirbuf_reply(&buf, req);
+	}
+}
+
+void lo_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t off,
+		struct fuse_file_info *fi)
+{
+	lo_list(req, size, off, fi->fh, false);
+}
+
+void lo_readdirplus(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t off,
+		    struct fuse_file_info *fi)
+{
+	lo_list(req, size, off, fi->fh, true);
+}
