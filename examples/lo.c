@@ -104,14 +104,32 @@ void lo_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forg
 	finode_reply_forget_multi(req, lo_table(req), count, forgets);
 }
 
+/*
+ * The inode of a request, pinned: its fd stays what it is until the end of the handler.
+ * That is for servers which close the fd of a removed file; else a pin is nothing.
+ */
+static int lo_use(fuse_req_t req, fuse_ino_t nodeid, struct finode **inode,
+		  struct finode **pinned)
+{
+	int err;
+
+	*inode = finode_get(lo_table(req), nodeid);
+	err = *inode ? finode_pin(*inode) : -ESTALE;
+	*pinned = err ? NULL : *inode;
+	return err;
+}
+
 /* ---- Operations: attributes ---- */
 
 void lo_getattr(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 {
-	FINODE_AUTOPUT struct finode *inode = finode_get(lo_table(req), nodeid);
+	FINODE_AUTOPUT struct finode *inode;
+	FINODE_AUTOUNPIN struct finode *pinned;
 	struct stat st;
-	int err = inode ? lo_stat(lo_inode(inode)->fd, &st) : -ESTALE;
+	int err = lo_use(req, nodeid, &inode, &pinned);
 
+	if (!err)
+		err = lo_stat(lo_inode(inode)->fd, &st);
 	if (err)
 		finode_reply_err(req, err);
 	else
@@ -121,10 +139,11 @@ void lo_getattr(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 void lo_statx(fuse_req_t req, fuse_ino_t nodeid, int flags, int mask,
 	      struct fuse_file_info *fi)
 {
-	FINODE_AUTOPUT struct finode *inode = finode_get(lo_table(req), nodeid);
+	FINODE_AUTOPUT struct finode *inode;
+	FINODE_AUTOUNPIN struct finode *pinned;
 	const int how = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | (flags & AT_STATX_SYNC_TYPE);
 	struct statx stx;
-	int err = inode ? 0 : -ESTALE;
+	int err = lo_use(req, nodeid, &inode, &pinned);
 
 	if (!err && statx(lo_inode(inode)->fd, "", how, (unsigned int)mask, &stx) < 0)
 		err = -errno;
@@ -170,25 +189,32 @@ int lo_change(const char *path, int flags, struct finode_file *file, const struc
 void lo_setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *to, int set,
 		struct fuse_file_info *fi)
 {
-	FINODE_AUTOPUT struct finode *inode = finode_get(lo_table(req), nodeid);
+	FINODE_AUTOPUT struct finode *inode;
+	FINODE_AUTOUNPIN struct finode *pinned;
 	FINODE_FILE_AUTOPUT struct finode_file *file =
 		fi ? finode_file_get(lo_table(req), fi->fh) : NULL;
-	int err = !inode ? -ESTALE : fi && !file ? -EBADF : 0;
+	int err = lo_use(req, nodeid, &inode, &pinned);
+	struct stat st;
 	char path[32];
 
+	if (!err && fi && !file)
+		err = -EBADF;
 	if (!err)
 		err = lo_change(lo_path(lo_inode(inode)->fd, path), 0, file, to, set);
+	if (!err)
+		err = lo_stat(lo_inode(inode)->fd, &st);
 	if (err)
 		finode_reply_err(req, err);
 	else
-		lo_getattr(req, nodeid, fi);
+		finode_reply_attr(req, inode, &st, LO_TIMEOUT);
 }
 
 void lo_readlink(fuse_req_t req, fuse_ino_t nodeid)
 {
-	FINODE_AUTOPUT struct finode *inode = finode_get(lo_table(req), nodeid);
+	FINODE_AUTOPUT struct finode *inode;
+	FINODE_AUTOUNPIN struct finode *pinned;
 	char target[PATH_MAX] = "";
-	int err = inode ? 0 : -ESTALE;
+	int err = lo_use(req, nodeid, &inode, &pinned);
 
 	if (!err && readlinkat(lo_inode(inode)->fd, "", target, sizeof(target) - 1) < 0)
 		err = -errno;
@@ -200,10 +226,13 @@ void lo_readlink(fuse_req_t req, fuse_ino_t nodeid)
 
 void lo_statfs(fuse_req_t req, fuse_ino_t nodeid)
 {
-	FINODE_AUTOPUT struct finode *inode = finode_get(lo_table(req), nodeid);
+	FINODE_AUTOPUT struct finode *inode;
+	FINODE_AUTOUNPIN struct finode *pinned;
 	struct statvfs st;
-	int err = !inode ? -ESTALE : fstatvfs(lo_inode(inode)->fd, &st) < 0 ? -errno : 0;
+	int err = lo_use(req, nodeid, &inode, &pinned);
 
+	if (!err && fstatvfs(lo_inode(inode)->fd, &st) < 0)
+		err = -errno;
 	if (err)
 		finode_reply_err(req, err);
 	else
@@ -234,9 +263,10 @@ const struct finode_file_ops lo_file_ops = {
 
 void lo_open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 {
-	FINODE_AUTOPUT struct finode *inode = finode_get(lo_table(req), nodeid);
+	FINODE_AUTOPUT struct finode *inode;
+	FINODE_AUTOUNPIN struct finode *pinned;
 	FINODE_FILE_AUTOPUT struct finode_file *file = NULL;
-	int err = inode ? 0 : -ESTALE, fd = -1;
+	int err = lo_use(req, nodeid, &inode, &pinned), fd = -1;
 	char path[32];
 
 	if (!err) {
@@ -292,12 +322,15 @@ void lo_fsync(fuse_req_t req, fuse_ino_t nodeid, int datasync, struct fuse_file_
 
 void lo_syncfs(fuse_req_t req, fuse_ino_t nodeid)
 {
-	FINODE_AUTOPUT struct finode *inode = finode_get(lo_table(req), nodeid);
+	FINODE_AUTOPUT struct finode *inode;
+	FINODE_AUTOUNPIN struct finode *pinned;
+	int err = lo_use(req, nodeid, &inode, &pinned), fd = -1;
 	char path[32];
-	int fd =
-		inode ? open(lo_path(lo_inode(inode)->fd, path), O_RDONLY | O_CLOEXEC) : -1;
-	int err = !inode ? -ESTALE : fd < 0 || syncfs(fd) < 0 ? -errno : 0;
 
+	if (!err) {
+		fd = open(lo_path(lo_inode(inode)->fd, path), O_RDONLY | O_CLOEXEC);
+		err = fd < 0 || syncfs(fd) < 0 ? -errno : 0;
+	}
 	finode_reply_err(req, err);
 	lo_close(&fd);
 }
