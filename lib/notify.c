@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "finode/alias.h"
 #include "finode/name.h"
 #include "log.h"
 #include "memory.h"
@@ -410,15 +411,29 @@ int finode_notify_delete(struct finode_session *session, uint64_t parent, uint64
 	return enter_entry(session_of(session), saying, name);
 }
 
+/* The next best to PRUNE: a name of the inode, if the table keeps names and has one. */
+static int inval_known_name(struct session *s, uint64_t nodeid)
+{
+	FINODE_AUTOPUT struct finode *inode = finode_get(s->base.table, nodeid);
+	FINODE_ALIAS_AUTOPUT struct finode_alias *alias = NULL;
+
+	if (inode && inode->type != S_IFDIR)
+		alias = finode_alias_next(inode, NULL);
+	if (!alias)
+		return -EOPNOTSUPP;
+	return finode_notify_inval_entry(&s->base, alias->dir->nodeid, alias->name);
+}
+
 int finode_notify_prune(struct finode_session *session, uint64_t nodeid, uint64_t parent,
 			const char *name)
 {
 	const struct saying saying = {.kind = FINODE_NOTIFY_PRUNE, .nodeid = nodeid};
 	struct session *s = session_of(session);
 
-	if (name && session_initialised(s) && !kernel_has(s, FINODE_KERNEL_PRUNE))
-		return finode_notify_inval_entry(session, parent, name);
-	return enter_if(s, FINODE_KERNEL_PRUNE, saying);
+	if (!session_initialised(s) || kernel_has(s, FINODE_KERNEL_PRUNE))
+		return enter_if(s, FINODE_KERNEL_PRUNE, saying);
+	return name ? finode_notify_inval_entry(session, parent, name)
+		    : inval_known_name(s, nodeid);
 }
 
 int finode_notify_increment_epoch(struct finode_session *session)

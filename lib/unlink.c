@@ -8,8 +8,18 @@
 #include "log.h"
 #include "testing.h"
 
-/* With the stripe held: waits until nobody is about to change the state. */
+/* With the stripe held: waits while a callback runs that lets go or takes hold again. */
 static void settle_locked(struct stripe *stripe, const struct name_node *node)
+{
+	while (node->backing == BACKING_LETTING_GO || node->backing == BACKING_REBINDING) {
+		FINODE_YIELD("waits: backing, locked");
+		lock_wait(&stripe->lock, &stripe->changed);
+	}
+}
+
+/* The same, and while another one waits to let go: of two, the second replies later, too.
+ */
+static void settle_alone_locked(struct stripe *stripe, const struct name_node *node)
 {
 	while (node->backing != BACKING_HELD && node->backing != BACKING_GONE) {
 		FINODE_YIELD("waits: backing, locked");
@@ -53,10 +63,10 @@ int finode_pin(struct finode *inode)
 	node = name_node(inode);
 	lock_take(&stripe->lock);
 	settle_locked(stripe, node);
-	if (node->backing == BACKING_HELD)
-		node->pins++;
-	else
+	if (node->backing == BACKING_GONE)
 		err = -ESTALE;
+	else
+		node->pins++;
 	lock_release(&stripe->lock);
 	return err;
 }
@@ -89,7 +99,7 @@ void finode_unpin(struct finode *inode)
 static bool want_locked(struct stripe *stripe, struct name_node *node,
 			const struct finode *inode)
 {
-	settle_locked(stripe, node);
+	settle_alone_locked(stripe, node);
 	if (node->backing == BACKING_GONE || has_name_or_file(inode))
 		return false;
 	node->backing = BACKING_WANTED;
@@ -182,9 +192,7 @@ int finode__backing_open(struct finode *inode)
 	stripe = stripe_of(inode);
 	node = name_node(inode);
 	lock_take(&stripe->lock);
-	/* Who has pinned the inode opens it while somebody waits for that pin. */
-	while (node->backing == BACKING_LETTING_GO || node->backing == BACKING_REBINDING)
-		lock_wait(&stripe->lock, &stripe->changed);
+	settle_locked(stripe, node);
 	if (node->backing == BACKING_GONE)
 		err = -ESTALE;
 	else

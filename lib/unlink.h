@@ -14,7 +14,9 @@
  *
  * Invariants:
  *
- *   - pins > 0 only in HELD and WANTED; no new pin in WANTED
+ *   - pins > 0 only in HELD and WANTED. A pin passes while somebody only waits (WANTED):
+ * else whoever pins one inode twice, or two in another order than others, could wait for
+ * ever
  *   - LETTING_GO, GONE, REBINDING: no attached alias, no open file
  */
 #ifndef FINODE_LIB_UNLINK_H

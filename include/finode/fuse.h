@@ -430,7 +430,8 @@ FINODE_API int finode_notify_delete(struct finode_session *session, uint64_t par
  * name and disturbs nobody who has it open (protocol 7.45).
  * @param parent, name  for older kernels, where the name is invalidated instead: that
  *        works on an inode in use too, and unmounts what is mounted below it, so leave the
- *        name out (NULL) for a directory. Without a name, -EOPNOTSUPP there.
+ *        name out (NULL) for a directory. Without a name there, one that the table knows of
+ *        an inode that is no directory; and if it knows none, -EOPNOTSUPP.
  */
 FINODE_API int finode_notify_prune(struct finode_session *session, uint64_t nodeid,
 				   uint64_t parent, const char *name);

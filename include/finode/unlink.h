@@ -31,6 +31,17 @@
  * finode_alias_add(), and so finode_reply_entry(), return -ESTALE if the object was let go
  * in between, and the kernel looks the name up again.
  *
+ * What an author must see to:
+ *
+ *   - The links are asked for after finode_alias_remove(): of two who remove two links at
+ *     once, one must see both gone.
+ *   - match() is asked before rebind(), and must tell an object that was let go from
+ * another one that has its key by now: by a generation, a birth time or a file handle.
+ *   - With the locks of directories (dirlock.h): what a look-up has opened itself is closed
+ *     before the directory is unlocked, so declare the lock first.
+ *   - A file that was open when its name went is kept past its last close; to let go then,
+ *     call finode_unlinked() in RELEASE as well.
+ *
  * Only in tables with aliases; `unlinked` and `rebind` of struct finode_ops go together.
  */
 #ifndef FINODE_UNLINK_H
@@ -43,9 +54,9 @@ FINODE_BEGIN_DECLS
 
 /**
  * The backing object is in use: it is not let go before finode_unpin(). Waits while
- * unlinked() or rebind() of this inode runs, and while somebody waits to let go. The caller
- * holds the inode. May be nested only for different inodes; short: a system call or two.
- * Does nothing where there is nothing to let go.
+ * unlinked() or rebind() of this inode runs. The caller holds the inode. For a system call
+ * or two: whoever wants to let go waits for it. May be nested, and in any order; but take
+ * the locks of directories before. Does nothing where there is nothing to let go.
  * @return 0; -ESTALE if the object was let go: reply it
  * @since 0.1
  */

@@ -3,7 +3,9 @@
  * A server over a tree in memory, for tests: the operations of examples/minimal.c without a
  * host. It is as nasty a backend as the table may meet: inode numbers are used again at
  * once, while inodes of the old object still live (only match() tells them apart), and
- * hardlinks are found through any name by any thread.
+ * hardlinks are found through any name by any thread. In a table with aliases it keeps
+ * names as an author would: with the directories' locks, and letting go of what has no link
+ * left.
  */
 #ifndef TESTS_MEMFS_H
 #define TESTS_MEMFS_H
@@ -14,6 +16,7 @@
 
 struct memfs {
 	struct finode_table *table;
+	bool names; /* the table keeps them */
 	/* what happened */
 	_Atomic unsigned long inits, evicts, opens, releases;
 	_Atomic long nodes; /* objects of the backend that live */
@@ -41,6 +44,18 @@ struct memfs {
 int memfs_start(struct memfs *fs, void (*change)(struct finode_config *config, void *arg),
 		void *arg);
 void memfs_stop(struct memfs *fs);
+
+/* For memfs_start(): a table with aliases, whose objects are let go and taken again. */
+void memfs_with_names(struct finode_config *config, void *arg);
+
+/* Removes a file from the root of the backend, as another client of it would. */
+int memfs_remove_behind_the_back(struct memfs *fs, const char *name);
+
+/*
+ * At rest: every name that the table knows leads to the same object in the backend. Returns
+ * 0, or -1 with the first that does not in `why`.
+ */
+int memfs_check_names(struct memfs *fs, char *why, size_t size);
 
 /* The server as a session is made of it. Its user is the memfs. */
 struct finode_session_config memfs_server(struct memfs *fs);

@@ -26,6 +26,7 @@ static struct node *node_create_locked(struct tree *tree, mode_t mode)
 	if (!node)
 		return NULL;
 	node->ino = ino_take_locked(tree);
+	node->serial = ++tree->serials;
 	node->mode = mode;
 	if (node->ino == 0) {
 		free(node);

@@ -11,7 +11,8 @@
 #include <sys/stat.h>
 
 struct node {
-	uint64_t ino; /* used again as soon as nlink is 0 */
+	uint64_t ino;	 /* used again as soon as nlink is 0 */
+	uint64_t serial; /* never used again */
 	mode_t mode;
 	unsigned int nlink, refs;
 	int unnamed;	    /* made without a name, and never given one */
@@ -33,6 +34,7 @@ struct tree {
 	struct node *root;
 	_Atomic long *live; /* counts nodes */
 	unsigned char used[TREE_INOS];
+	uint64_t serials;
 };
 
 struct tree *tree_create(_Atomic long *live);

@@ -53,12 +53,28 @@ static unsigned int open_fds(void)
 	return count;
 }
 
-void world_prepare(struct world *w)
+static void configure_with_names(struct finode_config *config, void *world)
+{
+	configure(config, world);
+	memfs_with_names(config, world);
+}
+
+static void prepare(struct world *w, void (*change)(struct finode_config *, void *))
 {
 	*w = (struct world){.fail_after = -1, .fds = open_fds()};
-	assert_int_equal(memfs_start(&w->fs, configure, w), 0);
+	assert_int_equal(memfs_start(&w->fs, change, w), 0);
 	w->options.server = memfs_server(&w->fs);
 	w->options.workers = 1;
+}
+
+void world_prepare(struct world *w)
+{
+	prepare(w, configure);
+}
+
+void world_prepare_with_names(struct world *w)
+{
+	prepare(w, configure_with_names);
 }
 
 void world_connect(struct world *w)
@@ -75,6 +91,13 @@ void world_begin(struct world *w, unsigned int workers)
 	world_connect(w);
 }
 
+void world_begin_with_names(struct world *w, unsigned int workers)
+{
+	world_prepare_with_names(w);
+	w->options.workers = workers;
+	world_connect(w);
+}
+
 void world_assert_balanced(struct world *w)
 {
 	char why[200];
@@ -85,6 +108,8 @@ void world_assert_balanced(struct world *w)
 		fail_msg("the kernel says: %s", fk_complaint(w->fk));
 	if (finode_table_check(w->fs.table, why, sizeof(why)) != 0)
 		fail_msg("table: %s", why);
+	if (w->fs.names && memfs_check_names(&w->fs, why, sizeof(why)) != 0)
+		fail_msg("names: %s", why);
 }
 
 void world_finish(struct world *w, bool destroy)

@@ -25,9 +25,12 @@ struct world {
 
 /* The server alone; options may be changed before world_connect(). */
 void world_prepare(struct world *w);
+void world_prepare_with_names(struct world *w);
 void world_connect(struct world *w);
 /* Both, with so many threads in the server. */
 void world_begin(struct world *w, unsigned int workers);
+/* The same with a table that keeps names. */
+void world_begin_with_names(struct world *w, unsigned int workers);
 
 /* The books of the fake kernel are equal to the table, and both are in order. */
 void world_assert_balanced(struct world *w);

@@ -8,6 +8,8 @@
  *     length   of the payload that follows
  *     payload
  *
+ * An input of odd length is for a server that keeps names.
+ *
  * 64-bit numbers in the payload that are 0xff.. or small are nodeids, counts and handles as
  * the fuzzer likes. After the input every inode must end with the table, and the table's
  * own check must be clean.
@@ -188,7 +190,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuse_set_log_func(no_log);
 	memset(named, 0, sizeof(named));
 	named_count = 0;
-	if (memfs_start(&fs, NULL, NULL) != 0)
+	if (memfs_start(&fs, size % 2 ? memfs_with_names : NULL, NULL) != 0)
 		abort();
 	session = start_session(&fs);
 	while (size >= 3) {

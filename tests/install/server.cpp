@@ -16,7 +16,7 @@ static int cpp_init(struct finode *base, void *arg)
 
 static const struct finode_ops cpp_ops = {
 	FINODE_OPS_FOR(struct cpp_inode, base), .init = cpp_init, .match = nullptr,
-	.evict = nullptr,
+	.evict = nullptr, .unlinked = nullptr, .rebind = nullptr,
 };
 
 void cpp_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);

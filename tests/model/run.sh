@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# run.sh: walks through every state of inode.pml with Spin, once for each variant, and sees
-# that each of the defects that can be put into the model is noticed. Needs no argument,
-# leaves nothing behind. Exits 77 where Spin or a compiler is missing.
+# run.sh: walks through every state of inode.pml and of names.pml with Spin, once for each
+# variant, and sees that each of the defects that can be put into the models is noticed.
+# Needs no argument, leaves nothing behind. Exits 77 where Spin or a compiler is missing.
 set -eu
 model=$(cd "$(dirname "$0")" && pwd)
 for tool in spin gcc; do
@@ -14,6 +14,9 @@ trap 'rm -rf "$work"' EXIT
 # The longest path that is looked at; a search that comes to its end there is a failure.
 depth=100000
 
+# The model that is searched.
+spec=inode.pml
+
 # search NAME OPTIMIZE DEFINE..: leaves Spin's answer in $work/NAME/answer
 search() {
 	name=$1
@@ -22,7 +25,7 @@ search() {
 	mkdir "$work/$name"
 	cd "$work/$name"
 	cp "$model"/*.pml . # Spin writes a trail beside them
-	spin "$@" -a inode.pml >answer || return 1
+	spin "$@" -a $spec >answer || return 1
 	gcc "$optimize" -w -DSAFETY -DCOLLAPSE -DMEMLIM=1000 -o pan pan.c >>answer 2>&1 ||
 		return 1
 	./pan -m$depth -w22 >>answer 2>&1
@@ -43,7 +46,7 @@ passes() {
 	if ! search "$name" -O2 "$@" || ! is_complete "$answer"; then
 		echo "$name ($*): FAILED"
 		head -n 30 "$answer"
-		spin -t -p -g "$@" inode.pml 2>&1 | tail -n 60
+		spin -t -p -g "$@" $spec 2>&1 | tail -n 60
 		return 1
 	fi
 	awk -v name="$name" -v defines="$*" '
@@ -71,12 +74,34 @@ broken() {
 	fi
 }
 
-# Two halves of about the same length, at once.
+# Two halves of about the same length, at once. The largest search comes first in one of
+# them, the second largest late in the other.
 first() {
 	passes hostile -DHOSTILE
 	broken NO_SEQ_CHECK A_id_names_no_other_object -DHOSTILE
 	broken NO_CLAMP E_ -DHOSTILE
 	broken COUNT_BEFORE_REF E_ -DHOSTILE
+	spec=names.pml
+	broken NO_WAIT_FOR_PINS H_let_go_when_unused -DLOCKED -DHANDLERS=2
+	broken NO_SECOND_CHECK H_ -DUNLOCKED -DEAGER
+	broken UNLINKED_IGNORES_OPENS H_ -DLOCKED -DHANDLERS=2
+	broken NO_WAKE_WHEN_GONE 'invalid end state' -DLOCKED -DHANDLERS=2
+	broken NO_WAKE_WHEN_KEPT 'invalid end state' -DUNLOCKED -DEAGER
+	broken NO_WAIT_FOR_ANOTHER N_removed_is_let_go -DLOCKED -DHANDLERS=2
+	broken ADD_IGNORES_STATE H_named_is_held -DUNLOCKED -DHANDLERS=2
+	broken NO_REBIND H_link_is_usable -DLOCKED -DEAGER -DHANDLERS=2
+	broken REBIND_TOGETHER H_rebound_when_gone -DUNLOCKED -DEAGER
+	broken NO_MATCH_WHEN_GONE A_rebound_to_the_same_object -DLOCKED -DLINK -DROUNDS=2 \
+		-DHANDLERS=2
+	broken RENAME_IN_TWO_STEPS H_named_is_held -DUNLOCKED -DEAGER -DHANDLERS=2
+	broken RENAME_FORGETS_REPLACED N_removed_is_let_go -DLOCKED -DHANDLERS=2
+	broken ASK_BEFORE_REMOVE N_removed_is_let_go -DLOCKED -DHANDLERS=2
+	broken CLOSE_AFTER_UNLOCK N_removed_is_let_go -DLOCKED -DHANDLERS=2
+	broken LOOKUP_TAKES_NO_LOCK 'G_\|N_' -DLOCKED -DHANDLERS=2
+	broken UNLINKED_WITH_A_PIN 'invalid end state' -DLOCKED -DHANDLERS=2
+	broken PIN_TWICE 'invalid end state' -DUNLOCKED -DEAGER
+	broken PIN_BEFORE_LOCK 'invalid end state' -DLOCKED -DLINK -DEAGER -DHANDLERS=2
+	broken DIRECTORIES_IN_ANY_ORDER 'invalid end state' -DLOCKED -DHANDLERS=2
 }
 second() {
 	passes honest -DHONEST
@@ -89,6 +114,14 @@ second() {
 	broken REMOVE_RETIRED 'K_index_is_free\|B_one_object' -DHONEST
 	broken COUNT_AFTER_REPLY C_ -DHONEST
 	broken NO_UNCOUNT C_counts_agree_at_rest -DHONEST
+	spec=names.pml
+	passes names_locked -DLOCKED -DLINK
+	passes names_eager -DLOCKED -DEAGER -DLINK
+	passes names_no_lock -DUNLOCKED -DEAGER -DLINK
+	set -- -DHANDLERS=2 -DROUNDS=2 -DOTHER_ROUNDS=2
+	passes names_eager_2 -DLOCKED -DEAGER -DLINK "$@"
+	passes names_release -DLOCKED -DLINK -DRELEASE "$@"
+	passes names_no_lock_2 -DUNLOCKED -DEAGER -DLINK "$@"
 }
 # A subshell with set -e ends at its first failure; `wait` brings its result.
 (set -e; first) >"$work/first" 2>&1 &

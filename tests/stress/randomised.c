@@ -209,7 +209,7 @@ static bool run_fuse(uint64_t seed, uint64_t steps)
 	struct fk_client c;
 	char why[200];
 
-	if (memfs_start(&w.fs, NULL, NULL) != 0)
+	if (memfs_start(&w.fs, seed % 2 ? memfs_with_names : NULL, NULL) != 0)
 		return complain("memfs could not start");
 	options.server = memfs_server(&w.fs);
 	options.workers = 1 + (unsigned int)(seed % 8);
@@ -223,6 +223,8 @@ static bool run_fuse(uint64_t seed, uint64_t steps)
 	if (finode_table_check(w.fs.table, why, sizeof(why)) != 0)
 		return complain(why);
 	if (!w.lies && fk_compare(w.fk, why, sizeof(why)) != 0)
+		return complain(why);
+	if (w.fs.names && memfs_check_names(&w.fs, why, sizeof(why)) != 0)
 		return complain(why);
 	if (!w.lies && fk_complaint(w.fk))
 		return complain(fk_complaint(w.fk));
