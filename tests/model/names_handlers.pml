@@ -4,8 +4,9 @@
  *
  * This file owns what the author of a server writes: which calls a request makes, and in
  * which order. Directories are locked before anything is pinned; nobody has a pin when it
- * calls finode_unlinked(), but it may pin twice, or open what it has pinned; the backend is asked for links when the alias has
- * gone; a lookup's own handle is closed before its directory is unlocked.
+ * calls finode_unlinked(), but it may pin twice, or open what it has pinned; the backend is
+ * asked for links when the alias has gone; a lookup's own handle is closed before its
+ * directory is unlocked.
  *
  * In all that follows: n is the name that the request is about, what is the object that was
  * found there, ok says whether the request goes on, me is the process.
