@@ -4,8 +4,9 @@
  *
  * This file owns a model of what lies between UNLINK, RENAME and LINK on one side and
  * LOOKUP of another hardlink, GETATTR and OPEN on the other: finode_pin(), finode_unpin(),
- * finode_unlinked(), the part of finode_obtain() that calls rebind(), finode_alias_add()
- * and finode_alias_rename(), and handlers that use them in the right order. Spin walks
+ * finode_unlinked(), the part of finode_obtain() that calls rebind(), what counts open
+ * files, finode_alias_add() and finode_alias_rename(), and handlers that use them in the
+ * right order. Spin walks
  * through every state that the model can reach and looks at every CHECK in each. It is a
  * model, not the code: docs/verification.md says what stands for what, and what is left
  * out. tests/model/run.sh runs it.
@@ -23,32 +24,38 @@
  *     takes any of those that the variant has.
  *   - The end: when all of them are done, nothing may be left that should have gone.
  *
- * The state of the backing object, under the lock of the inode's names:
+ * The state of the backing object, under the lock of the inode's names, is that of
+ * lib/unlink.h:
  *
- *             no link, no alias, no open file, no pin
- *      HELD ------------------------------------------> LETTING_GO    unlinked() runs
- *       ^                                                   |
- *       |        rebind() took the lookup's handle          v
- *   REBINDING <------------------------------------------- GONE
- *       '--------- rebind() failed: GONE again -------------^
+ *               no link, no name, no file             no pin
+ *        HELD ----------------------------> WANTED ---------> LETTING_GO  unlinked() runs
+ *        ^  ^                                 |                   |
+ *        |  '--- a name or a file meanwhile --'                   v
+ *        '------------- REBINDING <----------------------------- GONE
+ *    rebind() took the lookup's handle   rebind() failed: GONE again
+ *
+ * Pins, open files and names come in WANTED as they do in HELD. So nobody who has a pin
+ * waits for those who wait for pins, and a handler may pin twice, or open what it has
+ * pinned: that is searched in every variant.
  *
  * How steps are cut
  *
  * What is done under the lock of the inode's names is one step: it is plain memory. Who
- * waits on its condition sleeps until somebody wakes. Each call of the backend is a step,
- * and so is each taking of a directory's lock. unlinked(), rebind() and the use of a pinned
- * handle last from one step to a later one, and others run meanwhile. Steps are
- * sequentially consistent.
+ * waits on its condition sleeps until somebody wakes; the code wakes also where nobody
+ * could go on, which the model leaves out. Each call of the backend is a step, and so is
+ * each taking of a directory's lock. unlinked(), rebind() and the use of a pinned handle
+ * last from one step to a later one, and others run meanwhile. Steps are sequentially
+ * consistent.
  *
  * Ghosts are variables that the code does not have. They change in the step that they
  * speak of, and are read by CHECKs only.
  *
  * Variants: LOCKED, where handlers take the lock of the directory as finode/dirlock.h says,
  * or UNLOCKED. EAGER: the backend may say that no link is left when there is one, as it may
- * where attributes are cached; or the author does not ask. LINK: there are LINK, and other
+ * where attributes are cached; or the author does not ask. What can happen without EAGER
+ * can happen with it: only searches for defects go without. LINK: there are LINK, and other
  * clients of the backend. RELEASE: the handler of RELEASE lets go too, when no link is
- * left. PINS_PASS: a pin does not wait for those who wait to let go; then a handler may pin
- * twice. BREAK_<name> puts in a defect that Spin must notice.
+ * left. BREAK_<name> puts in a defect that Spin must notice.
  */
 #ifndef HANDLERS
 #define HANDLERS 3
@@ -88,14 +95,15 @@ byte alias[2];
 
 /* The inode of FILE: its backing object, under the lock of its names. */
 #define HELD	   0
-#define LETTING_GO 1 /* unlinked() runs */
-#define GONE	   2
-#define REBINDING  3 /* rebind() runs */
+#define WANTED	   1 /* one waits for the pins, to let go */
+#define LETTING_GO 2 /* unlinked() runs */
+#define GONE	   3
+#define REBINDING  4 /* rebind() runs */
+#define USABLE	   (state == HELD || state == WANTED)
 #define IN_BETWEEN (state == LETTING_GO || state == REBINDING)
 byte state = HELD;
-byte pins;   /* handlers that use the handle now */
-byte opens;  /* open files */
-byte wanted; /* handlers that wait to let go: there are no new pins */
+byte pins;  /* uses of the handle now */
+byte opens; /* open files */
 bit waits[HANDLERS + 1];
 
 /* The server's handles of FILE. */
@@ -131,25 +139,38 @@ inline broadcast()
 /* The author uses the pinned handle. */
 #define USE CHECK(H_used_while_held, held)
 
-#ifdef PINS_PASS
-#define PIN_ALLOWED true
-#else
-#define PIN_ALLOWED (wanted == 0)
-#endif
-
-/* finode_pin(): with ok = 1, or with ok = 0 (-ESTALE) if the object is gone. */
-inline finode_pin()
+/*
+ * settle_locked(), and what follows it for a pin or an open file: with ok = 1 and one more
+ * of them, or with ok = 0 (-ESTALE) if the object is gone.
+ */
+inline settle_and_count(uses, others_wait)
 {
 	do
 	:: atomic {
 		!waits[me];
 		if
 		:: state == GONE -> ok = 0; break
-		:: state == HELD && PIN_ALLOWED -> pins++; ok = 1; break
-		:: IN_BETWEEN || (state == HELD && !PIN_ALLOWED) -> waits[me] = 1
+		:: USABLE && !(others_wait) -> uses++; ok = 1; break
+		:: IN_BETWEEN || (USABLE && (others_wait)) -> waits[me] = 1
 		fi
 	   }
 	od
+}
+
+#ifdef BREAK_PIN_WAITS_FOR_WANTED
+#define PIN_WAITS (state == WANTED)
+#else
+#define PIN_WAITS false
+#endif
+#ifdef BREAK_OPEN_WAITS_FOR_WANTED
+#define OPEN_WAITS (state == WANTED)
+#else
+#define OPEN_WAITS false
+#endif
+
+inline finode_pin()
+{
+	settle_and_count(pins, PIN_WAITS)
 }
 
 inline finode_unpin()
@@ -165,20 +186,32 @@ inline finode_unpin()
 	}
 }
 
-/* It is decided whether to let go: a handler that waited to do so does not any more. */
+/* finode_file_open(), the part that lets nobody let go; its end is `opens--`. */
+inline finode_file_open()
+{
+	settle_and_count(opens, OPEN_WAITS)
+}
+
+/* It is decided whether to let go. */
 inline decide()
 {
 	removing = removing - counted;
 	counted = 0;
-	if
-	:: mine ->
-		mine = 0;
-		wanted--;
-#ifndef BREAK_NO_WAKE_WHEN_KEPT
-		broadcast()
-#endif
-	:: else
-	fi
+	mine = 0
+}
+
+inline decide_to_keep()
+{
+	GHOST(kept_for_open = (kept_for_open || (opens > 0 && LINKS == 0)));
+	last = (last && !(NAMES > 0 && removing > counted));
+	decide()
+}
+
+inline decide_to_let_go()
+{
+	state = LETTING_GO;
+	go = 1;
+	decide()
 }
 
 #ifdef BREAK_UNLINKED_IGNORES_OPENS
@@ -186,10 +219,26 @@ inline decide()
 #else
 #define UNUSED (NAMES == 0 && opens == 0)
 #endif
+#ifdef BREAK_NO_WAIT_FOR_PINS
+#define QUIET true
+#else
+#define QUIET (pins == 0)
+#endif
+#ifdef BREAK_NO_SECOND_CHECK
+#define STILL_UNUSED true
+#else
+#define STILL_UNUSED UNUSED
+#endif
+#ifdef BREAK_TWO_WANT
+#define ANOTHER_WANTS false
+#else
+#define ANOTHER_WANTS (state == WANTED)
+#endif
 
 /*
- * finode_unlinked(). Who comes while another lets go, or takes hold again, waits for the
- * end of that: the handle must be closed before either of them replies.
+ * finode_unlinked(). Who comes while another waits to let go, lets go or takes hold again,
+ * waits for the end of that: the handle must be closed before either of them replies. With
+ * mine = 1 it is this handler that made it WANTED.
  */
 inline finode_unlinked()
 {
@@ -198,37 +247,27 @@ inline finode_unlinked()
 		!waits[me];
 		if
 #ifdef BREAK_NO_WAIT_FOR_ANOTHER
-		:: IN_BETWEEN -> decide(); break
+		:: !mine && (IN_BETWEEN || ANOTHER_WANTS) -> decide(); break
 #else
-		:: IN_BETWEEN -> waits[me] = 1
+		:: !mine && (IN_BETWEEN || ANOTHER_WANTS) -> waits[me] = 1
 #endif
-		:: state == GONE -> decide(); break
-#ifdef BREAK_NO_SECOND_CHECK
-		:: state == HELD && !UNUSED && !mine ->
-#else
-		:: state == HELD && !UNUSED ->
-#endif
-			GHOST(kept_for_open = (kept_for_open || (opens > 0 && LINKS == 0)));
-			last = (last && !(NAMES > 0 && removing > counted));
-			decide();
+		:: !mine && state == GONE -> decide(); break
+		:: !mine && USABLE && !ANOTHER_WANTS && !UNUSED -> decide_to_keep(); break
+		:: !mine && USABLE && !ANOTHER_WANTS && UNUSED && QUIET ->
+			decide_to_let_go();
 			break
-#ifndef BREAK_NO_WAIT_FOR_PINS
-		:: state == HELD && UNUSED && pins > 0 ->
-			wanted = wanted + 1 - mine;
+		:: !mine && USABLE && !ANOTHER_WANTS && UNUSED && !QUIET ->
+			state = WANTED;
 			mine = 1;
 			waits[me] = 1
-#define QUIET (pins == 0)
-#else
-#define QUIET true
+		:: mine && !QUIET -> waits[me] = 1
+		:: mine && QUIET && STILL_UNUSED -> decide_to_let_go(); break
+		:: mine && QUIET && !STILL_UNUSED ->
+			state = HELD;
+			decide_to_keep();
+#ifndef BREAK_NO_WAKE_WHEN_KEPT
+			broadcast();
 #endif
-#ifdef BREAK_NO_SECOND_CHECK
-		:: state == HELD && (UNUSED || mine) && QUIET ->
-#else
-		:: state == HELD && UNUSED && QUIET ->
-#endif
-			state = LETTING_GO;
-			go = 1;
-			decide();
 			break
 		fi
 	   }
@@ -292,27 +331,19 @@ inline take_hold_again()
 #define TAKE_HOLD state = REBINDING
 #endif
 
-/*
- * finode_obtain() of FILE's key, by a lookup that has a handle of FILE or of NEXT; with
- * ok = 0 if rebind() failed. match() tells NEXT from FILE, also when FILE is gone; FILE's
- * inode is retired then, and NEXT has one of its own.
- */
-inline finode_obtain()
+/* finode__backing_found(): with ok = 0 if rebind() failed. */
+inline backing_found()
 {
-	ok = 1;
 	do
 	:: atomic {
 		!waits[me];
 		if
 		:: IN_BETWEEN -> waits[me] = 1
-		:: state == HELD -> break
+		:: USABLE -> break
 #ifdef BREAK_NO_REBIND
 		:: state == GONE -> break
-#elif defined(BREAK_NO_MATCH_WHEN_GONE)
-		:: state == GONE -> TAKE_HOLD; go = 1; break
 #else
-		:: state == GONE && what == FILE -> TAKE_HOLD; go = 1; break
-		:: state == GONE && what != FILE -> break
+		:: state == GONE -> TAKE_HOLD; go = 1; break
 #endif
 		fi
 	   }
@@ -323,7 +354,25 @@ inline finode_obtain()
 	fi
 }
 
-/* finode_alias_add(): with ok = 0 (-ESTALE) if the object is not held at this moment. */
+/*
+ * finode_obtain() of FILE's key, by a lookup that has a handle of FILE or of NEXT; with
+ * ok = 0 if rebind() failed. match() is asked first, and tells NEXT from FILE, also when
+ * FILE is gone; FILE's inode is retired then, and NEXT has one of its own.
+ */
+inline finode_obtain()
+{
+	ok = 1;
+#ifdef BREAK_REBIND_BEFORE_MATCH
+	backing_found()
+#else
+	if
+	:: what == FILE -> backing_found()
+	:: else
+	fi
+#endif
+}
+
+/* finode_alias_add(): with ok = 0 (-ESTALE) if the object is let go at this moment. */
 inline finode_alias_add()
 {
 	atomic {
@@ -332,11 +381,11 @@ inline finode_alias_add()
 #ifdef BREAK_ADD_IGNORES_STATE
 		:: what == FILE ->
 #else
-		:: what == FILE && state != HELD -> ok = 0
-		:: what == FILE && state == HELD ->
+		:: what == FILE && !USABLE -> ok = 0
+		:: what == FILE && USABLE ->
 #endif
 			alias[n] = FILE;
-			CHECK(H_named_is_held, held && state == HELD)
+			CHECK(H_named_is_held, held && USABLE)
 		fi
 	}
 }
@@ -374,9 +423,6 @@ proctype handler(byte me)
 #ifdef UNLOCKED
 		:: alias[n] = NONE /* names are a cache: any may be dropped at any time */
 #endif
-#if defined(BREAK_PIN_TWICE) || defined(PINS_PASS)
-		:: n == 0 -> pin_twice()
-#endif
 		fi;
 		atomic { n = 0; ok = 0 }
 	:: rounds == 0 -> break
@@ -392,7 +438,7 @@ proctype ending(byte me)
 
 	atomic {
 		running == 0;
-		CHECK(Z_nothing_is_left, pins == 0 && opens == 0 && wanted == 0);
+		CHECK(Z_nothing_is_left, pins == 0 && opens == 0 && state != WANTED);
 		CHECK(Z_nothing_is_left, found == 0 && callbacks == 0 && removing == 0);
 		CHECK(Z_nothing_is_left, !IN_BETWEEN && held == (state == HELD));
 		CHECK(H_named_is_held, NAMES == 0 || held);

@@ -3,9 +3,10 @@
  * The directories' locks, and the handlers that take them: a part of names.pml.
  *
  * This file owns what the author of a server writes: which calls a request makes, and in
- * which order. Directories are locked before anything is pinned; nobody pins twice, or has
- * a pin when it calls finode_unlinked(); the backend is asked for links when the alias has
- * gone; a lookup's own handle is closed before its directory is unlocked.
+ * which order. Directories are locked before anything is pinned; nobody has a pin when it
+ * calls finode_unlinked(), but it may pin twice, or open what it has pinned; the backend is
+ * asked for links when the alias has gone; a lookup's own handle is closed before its
+ * directory is unlocked.
  *
  * In all that follows: n is the name that the request is about, what is the object that was
  * found there, ok says whether the request goes on, me is the process.
@@ -94,24 +95,18 @@ inline lookup()
 #endif
 }
 
+/* Perhaps with a function that pins for itself what its caller has pinned. */
 inline getattr()
 {
 	finode_pin();
 	if
-	:: ok -> USE; finode_unpin()
-	:: else
-	fi
-}
-
-/* A handler that pins an inode which it has pinned already: not allowed. */
-inline pin_twice()
-{
-	finode_pin();
-	if
+	:: ok -> finode_unpin()
 	:: ok ->
 		finode_pin();
-		CHECK(H_pinned_is_held, ok);
-		finode_unpin();
+		atomic {
+			CHECK(H_pinned_is_held, ok);
+			finode_unpin()
+		}
 		finode_unpin()
 	:: else
 	fi
@@ -165,17 +160,26 @@ inline after_removal()
 	fi
 }
 
-/* OPEN, and RELEASE some time later, which may ask as a removal does. */
+/* OPEN, pinned or not, and RELEASE some time later, which may ask as a removal does. */
 inline open()
 {
-	finode_pin();
+	if
+	:: finode_file_open()
+	:: finode_pin();
+	   if
+	   :: ok ->
+		finode_file_open();
+		atomic {
+			CHECK(H_pinned_is_held, ok);
+			finode_unpin()
+		}
+	   :: else
+	   fi
+	fi;
 	if
 	:: ok ->
-		USE;
-		opens++;
-		finode_unpin();
 		atomic {
-			CHECK(H_open_is_held, held && state == HELD);
+			CHECK(H_open_is_held, held && USABLE);
 			opens--
 		}
 #ifdef RELEASE
@@ -256,7 +260,7 @@ inline finode_alias_rename()
 		:: else /* nothing, or one inode: both stay */
 		fi;
 		moved = NONE;
-		CHECK(H_named_is_held, NAMES == 0 || (held && state == HELD))
+		CHECK(H_named_is_held, NAMES == 0 || (held && USABLE))
 	}
 }
 

@@ -91,7 +91,7 @@ first() {
 	broken ADD_IGNORES_STATE H_named_is_held -DUNLOCKED -DHANDLERS=2
 	broken NO_REBIND H_link_is_usable -DLOCKED -DEAGER -DHANDLERS=2
 	broken REBIND_TOGETHER H_rebound_when_gone -DUNLOCKED -DEAGER
-	broken NO_MATCH_WHEN_GONE A_rebound_to_the_same_object -DLOCKED -DLINK -DROUNDS=2 \
+	broken REBIND_BEFORE_MATCH A_rebound_to_the_same_object -DLOCKED -DLINK -DROUNDS=2 \
 		-DHANDLERS=2
 	broken RENAME_IN_TWO_STEPS H_named_is_held -DUNLOCKED -DEAGER -DHANDLERS=2
 	broken RENAME_FORGETS_REPLACED N_removed_is_let_go -DLOCKED -DHANDLERS=2
@@ -99,7 +99,9 @@ first() {
 	broken CLOSE_AFTER_UNLOCK N_removed_is_let_go -DLOCKED -DHANDLERS=2
 	broken LOOKUP_TAKES_NO_LOCK 'G_\|N_' -DLOCKED -DHANDLERS=2
 	broken UNLINKED_WITH_A_PIN 'invalid end state' -DLOCKED -DHANDLERS=2
-	broken PIN_TWICE 'invalid end state' -DUNLOCKED -DEAGER
+	broken TWO_WANT 'H_let_go_\|F_' -DLOCKED
+	broken PIN_WAITS_FOR_WANTED 'invalid end state' -DUNLOCKED -DHANDLERS=2
+	broken OPEN_WAITS_FOR_WANTED 'invalid end state' -DUNLOCKED -DHANDLERS=2
 	broken PIN_BEFORE_LOCK 'invalid end state' -DLOCKED -DLINK -DEAGER -DHANDLERS=2
 	broken DIRECTORIES_IN_ANY_ORDER 'invalid end state' -DLOCKED -DHANDLERS=2
 }
@@ -115,12 +117,11 @@ second() {
 	broken COUNT_AFTER_REPLY C_ -DHONEST
 	broken NO_UNCOUNT C_counts_agree_at_rest -DHONEST
 	spec=names.pml
-	passes names_locked -DLOCKED -DLINK
-	passes names_eager -DLOCKED -DEAGER -DLINK
+	passes names_locked -DLOCKED -DEAGER -DLINK
 	passes names_no_lock -DUNLOCKED -DEAGER -DLINK
 	set -- -DHANDLERS=2 -DROUNDS=2 -DOTHER_ROUNDS=2
-	passes names_eager_2 -DLOCKED -DEAGER -DLINK "$@"
-	passes names_release -DLOCKED -DLINK -DRELEASE "$@"
+	passes names_locked_2 -DLOCKED -DEAGER -DLINK "$@"
+	passes names_release -DLOCKED -DEAGER -DLINK -DRELEASE "$@"
 	passes names_no_lock_2 -DUNLOCKED -DEAGER -DLINK "$@"
 }
 # A subshell with set -e ends at its first failure; `wait` brings its result.
