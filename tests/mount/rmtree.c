@@ -41,9 +41,12 @@ static const char *in(char path[128], const char *dir, const char *name)
 
 static void name_dirs(void)
 {
-	strcpy(dirs[0], "t");
-	for (int i = 1; i < DIRS; i++)
-		snprintf(dirs[i], sizeof(dirs[i]), "%.50s/%d", dirs[i - 1], i);
+	char name[64] = "t";
+
+	for (int i = 0; i < DIRS; i++) {
+		memcpy(dirs[i], name, sizeof(name));
+		snprintf(name, sizeof(name), "%.50s/%d", dirs[i], i + 1);
+	}
 }
 
 static void make_file(const char *path)
