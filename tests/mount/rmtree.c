@@ -181,10 +181,20 @@ static void watch(int self)
 	}
 }
 
+static pid_t watchers[WATCHERS];
+
+/* Whatever the end is: nobody uses the mount any more. */
+static void end_watchers(void)
+{
+	for (int i = 0; i < WATCHERS; i++) {
+		kill(watchers[i], SIGKILL);
+		waitpid(watchers[i], NULL, 0);
+	}
+}
+
 int main(int argc, char *argv[])
 {
 	int rounds = argc > 2 ? atoi(argv[2]) : 0, status;
-	pid_t watchers[WATCHERS];
 
 	if (rounds <= 0 || chdir(argv[1]) < 0) {
 		fprintf(stderr, "usage: rmtree DIRECTORY ROUNDS\n");
@@ -204,6 +214,7 @@ int main(int argc, char *argv[])
 		if (watchers[i] == 0)
 			watch(i);
 	}
+	atexit(end_watchers);
 	for (int round = 0; round < rounds; round++) {
 		make_tree();
 		++*phase;
@@ -216,8 +227,6 @@ int main(int argc, char *argv[])
 			fprintf(stderr, "rmtree: a process that looks on has failed\n");
 			return 1;
 		}
-		kill(watchers[i], SIGKILL);
-		waitpid(watchers[i], &status, 0);
 	}
 	if (rmdir("other") < 0)
 		fail("rmdir", "other");
