@@ -244,7 +244,7 @@ static ssize_t session_splice_send(int in, off_t *in_off, int out, off_t *out_of
 static void want_parallel_dirops(struct session *s, struct fuse_conn_info *conn)
 {
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
-	if (s->serial_dirops)
+	if (s->serial_dirops || FINODE_MUTANT(forget_parallel_dirops))
 		fuse_unset_feature_flag(conn, FUSE_CAP_PARALLEL_DIROPS);
 	else if (s->kernel.features & FINODE_KERNEL_PARALLEL_DIROPS)
 		fuse_set_feature_flag(conn, FUSE_CAP_PARALLEL_DIROPS);

@@ -94,6 +94,13 @@ one() {
 	rm -r "$dir"
 }
 
+# is_out_of_reach NAME: is the defect where this libfuse lets no message through? It is built
+# without custom io then, as 3.18.3 and newer are by default, and test_session says so.
+is_out_of_reach() {
+	[ -n "$no_custom_io" ] &&
+		grep -q "FINODE_MUTANT($1)" "$source/lib/foreign.c" "$source/lib/message.c"
+}
+
 prepare() {
 	cflags="-std=gnu11 -O1 -pthread -D_GNU_SOURCE -DFUSE_USE_VERSION=314 -DFINODE_DEBUG"
 	cflags="$cflags -DFINODE_TESTING -I$source/include -I$source/lib -I$source/tests"
@@ -133,6 +140,15 @@ echo "no mutant: all tests pass: $programs"
 
 mutants=${*:-$(find "$source/lib" -name '*.[ch]' ! -name testing.h \
 	-exec grep -oh 'FINODE_MUTANT([a-z_]*)' {} + | sed 's/.*(//; s/)//' | sort -u)}
+no_custom_io=$("$work/none/test_session" 2>&1 | grep -m 1 'built without custom io' || :)
+chosen=
+for mutant in $mutants; do
+	if is_out_of_reach "$mutant"; then
+		echo "SKIPPED: $mutant, ${no_custom_io#SKIPPED: }"
+	else
+		chosen="$chosen $mutant"
+	fi
+done
 # shellcheck disable=SC2086 # names without spaces
-printf '%s\n' $mutants | xargs -P "$jobs" -I '{}' sh "$0" "$source" --one "$work" '{}'
+printf '%s\n' $chosen | xargs -P "$jobs" -I '{}' sh "$0" "$source" --one "$work" '{}'
 [ ! -e "$work/survivor" ]

@@ -12,6 +12,12 @@ skip() {
 
 fail() {
 	echo "FAILED: $*" >&2
+	if [ -n "${server:-}" ] && ! grep -q ') [^Z] ' "/proc/$server/stat" 2>/dev/null; then
+		ended=0
+		wait "$server" || ended=$?
+		echo "the server had ended before, with status $ended" >&2
+		server=
+	fi
 	[ ! -s "${log:-}" ] || tail -n ${FINODE_LOG_LINES:-20} "$log" >&2
 	exit 1
 }
