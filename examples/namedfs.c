@@ -15,9 +15,9 @@
  * sees to it that nothing holds it: the descriptor is opened anew by another name that is
  * known, or, if there is none, let go (finode/unlink.h).
  *
- * What is kept: a directory's lock is taken before any inode is pinned; who has pinned an
- * inode takes no lock; two inodes are pinned in the order of their nodeids, or a directory
- * before what a look-up finds in it.
+ * What is kept: a directory's lock is taken before any inode is pinned, and who has pinned
+ * an inode takes no lock. What a look-up itself opens is closed before the directory is
+ * unlocked.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -189,7 +189,8 @@ static int na_reopen(struct finode *inode, struct finode_alias *alias)
 
 /*
  * A name of the inode, which may be NULL, was removed from the host and from the table. The
- * fd may have been opened by it: see the top. Nothing is pinned here.
+ * fd may have been opened by it: see the top. If it is let go although the host has other
+ * links of it, which nobody knows of, a look-up by one of them finds it again.
  */
 static void na_name_gone(struct finode *inode)
 {
@@ -290,7 +291,7 @@ static void na_link(fuse_req_t req, fuse_ino_t nodeid, fuse_ino_t parent, const 
 		if (linkat(AT_FDCWD, lo_path(lo_inode(inode)->fd, path),
 			   lo_inode(dir.inode)->fd, name, AT_SYMLINK_FOLLOW) < 0)
 			err = -errno;
-		finode_unpin(inode); /* na_match() is about to pin it */
+		finode_unpin(inode);
 	}
 	if (err)
 		finode_reply_err(req, err);
@@ -330,22 +331,18 @@ static void na_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 static int na_rename_pinned(struct finode *dir, const char *name, struct finode *newdir,
 			    const char *newname, unsigned int flags)
 {
-	struct finode *first = dir->nodeid < newdir->nodeid ? dir : newdir;
-	struct finode *second = first == dir ? newdir : dir;
-	int err = finode_pin(first);
+	int err = finode_pin(dir);
 
 	if (err)
 		return err;
-	if (second != first)
-		err = finode_pin(second);
+	err = finode_pin(newdir);
 	if (!err) {
 		if (renameat2(lo_inode(dir)->fd, name, lo_inode(newdir)->fd, newname,
 			      flags) < 0)
 			err = -errno;
-		if (second != first)
-			finode_unpin(second);
+		finode_unpin(newdir);
 	}
-	finode_unpin(first);
+	finode_unpin(dir);
 	return err;
 }
 

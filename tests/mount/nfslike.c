@@ -28,13 +28,15 @@ int __wrap_unlinkat(int dirfd, const char *name, int flags);
 int __real_finode_unlinked(struct finode *inode);
 int __wrap_finode_unlinked(struct finode *inode);
 
-/* What the kernel says that an fd is: the path by which it was opened. */
-static bool path_of(const char *fd, char path[PATH_MAX])
+/*
+ * What the kernel says that an fd is: the path by which it was opened. The fds are other
+ * threads', who may close them: so they are looked at, and not used.
+ */
+static bool path_of(const char *fd, char link[64], char path[PATH_MAX])
 {
-	char link[64];
 	ssize_t length;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%s", fd);
+	snprintf(link, 64, "/proc/self/fd/%.40s", fd);
 	length = readlink(link, path, PATH_MAX - 1);
 	path[length > 0 ? length : 0] = '\0';
 	return length > 0;
@@ -43,27 +45,27 @@ static bool path_of(const char *fd, char path[PATH_MAX])
 static bool is_removed_below(const char *fd, const char *dir)
 {
 	static const char deleted[] = " (deleted)";
-	char path[PATH_MAX];
+	char link[64], path[PATH_MAX];
 	struct stat st;
 	size_t length;
 
-	if (!path_of(fd, path) || strncmp(path, dir, strlen(dir)) != 0)
+	if (!path_of(fd, link, path) || strncmp(path, dir, strlen(dir)) != 0)
 		return false;
 	length = strlen(path);
 	return length > strlen(deleted) &&
 	       strcmp(path + length - strlen(deleted), deleted) == 0 &&
-	       fstat(atoi(fd), &st) == 0 && !S_ISDIR(st.st_mode);
+	       stat(link, &st) == 0 && !S_ISDIR(st.st_mode);
 }
 
 static bool holds_removed(int dirfd, const char *name)
 {
 	DIR *fds = opendir("/proc/self/fd");
-	char number[16], path[PATH_MAX], dir[PATH_MAX + NAME_MAX + 3];
+	char number[16], link[64], path[PATH_MAX], dir[PATH_MAX + NAME_MAX + 3];
 	const struct dirent *d;
 	bool found = false;
 
 	snprintf(number, sizeof(number), "%d", dirfd);
-	if (!fds || !path_of(number, path))
+	if (!fds || !path_of(number, link, path))
 		abort();
 	snprintf(dir, sizeof(dir), "%s/%s/", path, name);
 	while (!found && (d = readdir(fds)))

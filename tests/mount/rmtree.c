@@ -41,9 +41,12 @@ static const char *in(char path[128], const char *dir, const char *name)
 
 static void name_dirs(void)
 {
-	strcpy(dirs[0], "t");
-	for (int i = 1; i < DIRS; i++)
-		snprintf(dirs[i], sizeof(dirs[i]), "%.50s/%d", dirs[i - 1], i);
+	char name[64] = "t";
+
+	for (int i = 0; i < DIRS; i++) {
+		memcpy(dirs[i], name, sizeof(name));
+		snprintf(name, sizeof(name), "%.50s/%d", dirs[i], i + 1);
+	}
 }
 
 static void make_file(const char *path)
@@ -178,10 +181,20 @@ static void watch(int self)
 	}
 }
 
+static pid_t watchers[WATCHERS];
+
+/* Whatever the end is: nobody uses the mount any more. */
+static void end_watchers(void)
+{
+	for (int i = 0; i < WATCHERS; i++) {
+		kill(watchers[i], SIGKILL);
+		waitpid(watchers[i], NULL, 0);
+	}
+}
+
 int main(int argc, char *argv[])
 {
 	int rounds = argc > 2 ? atoi(argv[2]) : 0, status;
-	pid_t watchers[WATCHERS];
 
 	if (rounds <= 0 || chdir(argv[1]) < 0) {
 		fprintf(stderr, "usage: rmtree DIRECTORY ROUNDS\n");
@@ -201,6 +214,7 @@ int main(int argc, char *argv[])
 		if (watchers[i] == 0)
 			watch(i);
 	}
+	atexit(end_watchers);
 	for (int round = 0; round < rounds; round++) {
 		make_tree();
 		++*phase;
@@ -213,8 +227,6 @@ int main(int argc, char *argv[])
 			fprintf(stderr, "rmtree: a process that looks on has failed\n");
 			return 1;
 		}
-		kill(watchers[i], SIGKILL);
-		waitpid(watchers[i], &status, 0);
 	}
 	if (rmdir("other") < 0)
 		fail("rmdir", "other");
