@@ -99,7 +99,10 @@ void finode_unpin(struct finode *inode)
 static bool want_locked(struct stripe *stripe, struct name_node *node,
 			const struct finode *inode)
 {
-	settle_alone_locked(stripe, node);
+	if (FINODE_MUTANT(two_let_go))
+		settle_locked(stripe, node);
+	else
+		settle_alone_locked(stripe, node);
 	if (node->backing == BACKING_GONE || has_name_or_file(inode))
 		return false;
 	node->backing = BACKING_WANTED;

@@ -342,6 +342,26 @@ static void test_h_two_who_let_go_at_once_let_go_once(void **state)
 	end();
 }
 
+static void test_h_two_who_wait_to_let_go_let_go_once(void **state)
+{
+	static struct party first, second;
+
+	(void)state;
+	begin();
+	assert_int_equal(finode_pin(w.f), 0);
+	assert_int_equal(finode_alias_remove(w.n.root, "f"), 0);
+	actor_start(&first.actor, does_unlinked, NULL);
+	assert_false(actor_settle(&first.actor));
+	actor_start(&second.actor, does_unlinked, NULL);
+	assert_false(actor_settle(&second.actor));
+	finode_unpin(w.f);
+	actor_finish(&first.actor);
+	actor_finish(&second.actor);
+	assert_int_equal(first.result + second.result, 1);
+	assert_int_equal(w.unlinkeds, 1);
+	end();
+}
+
 static void test_h_two_lookups_take_hold_again_once(void **state)
 {
 	static struct party first, second, use;
@@ -381,6 +401,7 @@ int main(void)
 		cmocka_unit_test(
 			test_h_a_lookup_that_is_overtaken_by_the_letting_go_looks_again),
 		cmocka_unit_test(test_h_two_who_let_go_at_once_let_go_once),
+		cmocka_unit_test(test_h_two_who_wait_to_let_go_let_go_once),
 		cmocka_unit_test(test_h_two_lookups_take_hold_again_once),
 	};
 

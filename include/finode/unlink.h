@@ -42,6 +42,9 @@
  *   - A file that was open when its name went is kept past its last close; to let go then,
  *     call finode_unlinked() in RELEASE as well.
  *
+ *   - unlinked() and rebind() do not pin the inode that they run for: they would wait for
+ *     themselves.
+ *
  * Only in tables with aliases; `unlinked` and `rebind` of struct finode_ops go together.
  */
 #ifndef FINODE_UNLINK_H
@@ -69,7 +72,7 @@ FINODE_API void finode_unpin(struct finode *inode);
  * The backend says that the inode has no link left. Runs ops->unlinked() unless another
  * name of it is known, or it is open (finode_file_open()), or the object was let go
  * already. To be called after the names were removed from the table, and before the reply.
- * The caller holds the inode, and must not hold a pin of it.
+ * The caller holds the inode, and must not hold a pin of this or any other inode.
  *
  * May block: in unlinked(), and for those who have pinned the inode.
  * @return 1 if the object is let go; 0 if it is kept
