@@ -187,6 +187,8 @@ static pid_t watchers[WATCHERS];
 static void end_watchers(void)
 {
 	for (int i = 0; i < WATCHERS; i++) {
+		if (watchers[i] == 0)
+			continue; /* it has ended by itself */
 		kill(watchers[i], SIGKILL);
 		waitpid(watchers[i], NULL, 0);
 	}
@@ -224,6 +226,7 @@ int main(int argc, char *argv[])
 	}
 	for (int i = 0; i < WATCHERS; i++) {
 		if (waitpid(watchers[i], &status, WNOHANG) != 0) {
+			watchers[i] = 0;
 			fprintf(stderr, "rmtree: a process that looks on has failed\n");
 			return 1;
 		}
