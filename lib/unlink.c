@@ -124,7 +124,8 @@ int finode_unlinked(struct finode *inode)
 	struct name_node *node;
 	bool wanted;
 
-	if (!backing_is_tracked(inode))
+	/* The root needs no name. */
+	if (!backing_is_tracked(inode) || inode_is_root(inode))
 		return 0;
 	stripe = stripe_of(inode);
 	node = name_node(inode);

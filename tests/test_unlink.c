@@ -97,6 +97,17 @@ static void test_h_the_last_name_lets_go_once(void **state)
 	end(); /* and evict() runs for it all the same */
 }
 
+static void test_h_the_root_is_never_let_go(void **state)
+{
+	(void)state;
+	begin();
+	assert_int_equal(finode_unlinked(w.n.root), 0);
+	assert_int_equal(finode_pin(w.n.root), 0);
+	finode_unpin(w.n.root);
+	assert_int_equal(w.unlinkeds, 0);
+	end();
+}
+
 static void test_h_another_name_keeps_it(void **state)
 {
 	(void)state;
@@ -388,6 +399,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_h_the_last_name_lets_go_once),
+		cmocka_unit_test(test_h_the_root_is_never_let_go),
 		cmocka_unit_test(test_h_another_name_keeps_it),
 		cmocka_unit_test(test_h_an_open_file_keeps_it),
 		cmocka_unit_test(test_h_a_later_lookup_takes_hold_again),

@@ -39,9 +39,8 @@
  * another one that has its key by now: by a generation, a birth time or a file handle.
  *   - With the locks of directories (dirlock.h): what a look-up has opened itself is closed
  *     before the directory is unlocked, so declare the lock first.
- *   - A file that was open when its name went is kept past its last close; to let go then,
- *     call finode_unlinked() in RELEASE as well.
- *
+ *   - A file that was open when its name went is kept, also past its last close, until its
+ *     FORGET, which follows that at once.
  *   - unlinked() and rebind() do not pin the inode that they run for: they would wait for
  *     themselves.
  *
@@ -69,10 +68,11 @@ FINODE_API FINODE_NODISCARD int finode_pin(struct finode *inode);
 FINODE_API void finode_unpin(struct finode *inode);
 
 /**
- * The backend says that the inode has no link left. Runs ops->unlinked() unless another
- * name of it is known, or it is open (finode_file_open()), or the object was let go
- * already. To be called after the names were removed from the table, and before the reply.
- * The caller holds the inode, and must not hold a pin of this or any other inode.
+ * The backend has no link of the inode left, as far as the author can tell: a link that
+ * turns up later only costs a rebind(). Runs ops->unlinked() unless another name of the
+ * inode is known, or it is open (finode_file_open()), or the object was let go already, or
+ * it is the root. To be called after the names were removed from the table, and before the
+ * reply. The caller holds the inode, and must not hold a pin of this or any other inode.
  *
  * May block: in unlinked(), and for those who have pinned the inode.
  * @return 1 if the object is let go; 0 if it is kept

@@ -91,7 +91,7 @@ static void make_tree(void)
 static void remove_tree(int round)
 {
 	pid_t pid = fork();
-	int status = 0;
+	int status = -1;
 
 	if (pid == 0) {
 		execlp("rm", "rm", "-rf", "t", NULL);

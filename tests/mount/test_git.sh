@@ -13,7 +13,7 @@ git config --global gc.auto 0
 
 # 300 commits: each changes some of 120 files in 12 directories, adds some and removes some,
 # makes one a symbolic link or a program.
-history() {
+commits() {
 	awk 'function put(mode, path, text) {
 		printf "M %s inline %s\ndata %d\n%s\n", mode, path, length(text), text
 	}
@@ -43,7 +43,7 @@ history() {
 }
 
 git init -q --bare "$work/origin"
-history | git -C "$work/origin" fast-import --quiet || fail "no history"
+commits | git -C "$work/origin" fast-import --quiet || fail "no history"
 [ "$(git -C "$work/origin" rev-list --count main)" = 300 ] || fail "these are not 300 commits"
 
 # What is to be the same in the mount and beside it.

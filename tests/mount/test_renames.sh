@@ -9,7 +9,7 @@ shift 2
 start_server "$build/examples/namedfs" "$@"
 "$build/tests/renames" "$mnt" "$seconds" || fail "renames"
 diff -r "$source" "$mnt" || fail "the mount differs from its source"
-rm -r "$mnt"/*
+rm -r "${mnt:?}"/*
 forget_all
 assert_balanced
 stop_server
