@@ -500,6 +500,44 @@ static void test_b_a_name_that_was_given_away_during_init_is_to_be_looked_up_aga
 	names_finish(&n);
 }
 
+/* Stops a look-up where it has found the name; a rename of it has to wait. */
+static void rename_beside_a_lookup(struct tree *t, struct finode *dir, const char *name,
+				   struct finode *newdir, const char *newname)
+{
+	static struct party lookup, rename;
+
+	START(lookup, does_lookup, "lookup: found, locked", .dir = dir, .name = name);
+	START(rename, does_rename, NULL, .dir = dir, .name = name, .newdir = newdir,
+	      .newname = newname);
+	assert_false(actor_settle(&rename.actor));
+	actor_finish(&lookup.actor);
+	actor_finish(&rename.actor);
+	assert_ptr_equal(lookup.inode, t->f); /* it came before */
+	finode_put(lookup.inode);
+	assert_int_equal(rename.result, 0);
+	assert_names(dir, name, NULL);
+	assert_names(newdir, newname, t->f);
+}
+
+static void test_g_a_lookup_in_either_directory_comes_before_a_rename_or_after(void **state)
+{
+	static struct tree t;
+	static struct party rename;
+
+	(void)state;
+	tree_make(&t, 4);
+	rename_beside_a_lookup(&t, t.d, "f", t.b, "g");
+	rename_beside_a_lookup(&t, t.b, "g", t.d, "f");
+	START(rename, does_rename, "rename: before the locks", .dir = t.d, .name = "f",
+	      .newdir = t.b, .newname = "g");
+	assert_names(t.d, "f", t.f);
+	assert_names(t.b, "g", NULL);
+	actor_finish(&rename.actor);
+	assert_names(t.d, "f", NULL);
+	assert_names(t.b, "g", t.f);
+	tree_finish(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -515,6 +553,8 @@ int main(void)
 		cmocka_unit_test(test_g_an_addition_and_a_rename_cannot_make_a_circle),
 		cmocka_unit_test(test_g_two_lookups_of_one_name_make_one_alias),
 		cmocka_unit_test(test_g_a_rename_that_was_overtaken_begins_again),
+		cmocka_unit_test(
+			test_g_a_lookup_in_either_directory_comes_before_a_rename_or_after),
 		cmocka_unit_test(
 			test_e_a_lookup_that_races_with_a_removal_gets_a_usable_inode),
 		cmocka_unit_test(test_e_a_lookup_by_name_never_gets_what_is_being_evicted),
