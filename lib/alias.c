@@ -18,6 +18,7 @@
 #include <sodium/crypto_shorthash.h>
 #include <string.h>
 
+#include "callback.h"
 #include "finode/name.h"
 #include "log.h"
 #include "memory.h"

@@ -14,6 +14,7 @@
 
 #include "inode.h"
 #include "log.h"
+#include "mount.h"
 #include "testing.h"
 
 #define NLOOKUP_SATURATED UINT64_MAX
@@ -123,6 +124,8 @@ void finode_forget(struct finode_table *table, uint64_t nodeid, uint64_t n)
 		return;
 	}
 	inode = finode_get(table, nodeid);
+	if (!inode && finode__mounts_expect_forget(table, n))
+		return;
 	if (!inode) {
 		finode__log_first(table, &table->rare.forgets_unknown,
 				  "FORGET of unknown nodeid %#llx; ignored "
@@ -151,9 +154,12 @@ void finode_forget_batch(struct finode_table *table, const struct finode_forget_
 	}
 }
 
-void finode__count_clear(struct finode *inode)
+uint64_t finode__count_clear(struct finode *inode)
 {
-	if (atomic_exchange_explicit(inode_nlookup(inode), 0, memory_order_acq_rel) != 0 &&
-	    !FINODE_MUTANT(clear_keeps_reference))
+	uint64_t before =
+		atomic_exchange_explicit(inode_nlookup(inode), 0, memory_order_acq_rel);
+
+	if (before != 0 && !FINODE_MUTANT(clear_keeps_reference))
 		drop_counts_reference(inode);
+	return before;
 }

@@ -3,9 +3,11 @@
 #ifndef FINODE_LIB_COUNT_H
 #define FINODE_LIB_COUNT_H
 
+#include <stdint.h>
+
 struct finode;
 
-/* nlookup = 0, whatever it was. The caller holds a reference and keeps it. */
-void finode__count_clear(struct finode *inode);
+/* nlookup = 0. The caller holds a reference and keeps it. @return what it was */
+uint64_t finode__count_clear(struct finode *inode);
 
 #endif

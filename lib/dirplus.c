@@ -67,7 +67,7 @@ int finode_dirbuf_add(struct finode_dirbuf *buf, const char *name, off_t off,
 	if (counts(buf, name, inode, entry)) {
 		struct fuse_entry_out out;
 
-		finode__entry_fill(&out, inode, entry);
+		finode__entry_fill(&out, buf->dir, name, inode, entry);
 		memcpy(place, &out, sizeof(out));
 		finode_count(inode, 1);
 	}
@@ -92,7 +92,7 @@ static void uncount_all(struct finode_dirbuf *buf)
 				finode_get(inode_table(buf->dir), entry.entry_out.nodeid);
 
 			if (inode && !FINODE_MUTANT(no_undo_of_entries))
-				finode_uncount(inode, 1);
+				finode__entry_undo(&entry.entry_out, inode);
 		}
 		at += FUSE_DIRENTPLUS_SIZE(&entry);
 	}

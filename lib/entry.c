@@ -15,6 +15,7 @@
 #include "finode/alias.h"
 #include "inode.h"
 #include "log.h"
+#include "mount.h"
 #include "name.h"
 #include "protocol.h"
 #include "testing.h"
@@ -113,8 +114,8 @@ static void fill_attr(struct fuse_attr *out, const struct stat *st)
 	out->blksize = (uint32_t)st->st_blksize;
 }
 
-void finode__entry_fill(struct fuse_entry_out *out, const struct finode *inode,
-			const struct finode_entry *entry)
+void finode__entry_fill(struct fuse_entry_out *out, struct finode *dir, const char *name,
+			struct finode *inode, const struct finode_entry *entry)
 {
 	memset(out, 0, sizeof(*out));
 	out->nodeid = inode->nodeid;
@@ -122,6 +123,16 @@ void finode__entry_fill(struct fuse_entry_out *out, const struct finode *inode,
 	split_timeout(entry->entry_timeout, &out->entry_valid, &out->entry_valid_nsec);
 	split_timeout(entry->attr_timeout, &out->attr_valid, &out->attr_valid_nsec);
 	fill_attr(&out->attr, &entry->attr);
+	if (finode__mount_cross(dir, name, inode))
+		out->attr.flags |= FUSE_ATTR_SUBMOUNT;
+}
+
+void finode__entry_undo(const struct fuse_entry_out *out, struct finode *inode)
+{
+	if (out->attr.flags & FUSE_ATTR_SUBMOUNT)
+		finode__mount_withdraw(inode);
+	if (!FINODE_MUTANT(no_undo))
+		finode_uncount(inode, 1);
 }
 
 static void fill_open(struct fuse_open_out *out, const struct fuse_file_info *fi)
@@ -150,20 +161,20 @@ static int entry_fail(fuse_req_t req, int err)
 	return err;
 }
 
-/* The reply that tells the kernel of one lookup of `inode`. */
-static int reply_counted(fuse_req_t req, struct finode *inode, const void *buf, size_t size)
+/* The reply that tells the kernel of one lookup of `inode`; it begins with the entry. */
+static int reply_counted(fuse_req_t req, struct finode *inode,
+			 const struct fuse_entry_out *entry, size_t size)
 {
 	int err;
 
 	if (!FINODE_MUTANT(count_after_reply))
 		finode_count(inode, 1);
-	err = fuse_reply_buf(req, buf, size);
+	err = fuse_reply_buf(req, (const void *)entry, size);
 	if (FINODE_MUTANT(count_after_reply))
 		finode_count(inode, 1);
 	if (err) {
 		finode__entry_note_failure(inode_table(inode));
-		if (!FINODE_MUTANT(no_undo))
-			finode_uncount(inode, 1);
+		finode__entry_undo(entry, inode);
 	}
 	return err;
 }
@@ -180,7 +191,7 @@ int finode_reply_entry(fuse_req_t req, struct finode *dir, const char *name,
 	err = finode__entry_name(dir, name, inode, entry);
 	if (err)
 		return entry_fail(req, err);
-	finode__entry_fill(&out, inode, entry);
+	finode__entry_fill(&out, dir, name, inode, entry);
 	return reply_counted(req, inode, &out, sizeof(out));
 }
 
@@ -211,9 +222,9 @@ static int reply_opened(fuse_req_t req, struct finode *dir, const char *name,
 	} else if (err) {
 		entry_fail(req, err);
 	} else {
-		finode__entry_fill(&out.entry, inode, entry);
+		finode__entry_fill(&out.entry, dir, shown, inode, entry);
 		fill_open(&out.open, fi);
-		err = reply_counted(req, inode, &out, sizeof(out));
+		err = reply_counted(req, inode, &out.entry, sizeof(out));
 	}
 	if (err && file)
 		finode_file_close(inode_table(inode), file->fh);

@@ -25,7 +25,13 @@ void finode__entry_note_refusal(struct finode *inode, const char *name, const ch
 /* Counts that a counted reply did not reach the kernel. */
 void finode__entry_note_failure(struct finode_table *table);
 
-void finode__entry_fill(struct fuse_entry_out *out, const struct finode *inode,
-			const struct finode_entry *entry);
+/*
+ * Writes the entry and, if the inode is the root of a submount and the kernel takes those,
+ * announces it: a reply that then does not reach the kernel is to be withdrawn.
+ */
+void finode__entry_fill(struct fuse_entry_out *out, struct finode *dir, const char *name,
+			struct finode *inode, const struct finode_entry *entry);
+/* Takes back the announcement and the count of an entry that did not arrive. */
+void finode__entry_undo(const struct fuse_entry_out *out, struct finode *inode);
 
 #endif

@@ -11,20 +11,27 @@
 #include <sodium/crypto_shorthash.h>
 #include <string.h>
 
+#include "mount.h"
 #include "table.h"
 
 _Static_assert(crypto_shorthash_KEYBYTES == sizeof(((struct finode_table *)0)->hash_seed),
 	       "the seed of the hash has the size of its key");
 
-uint32_t finode__index_hash(const struct finode_mount *mount, const void *bytes,
-			    size_t size)
+uint64_t finode__hash(const struct finode_table *table, const void *bytes, size_t size)
 {
 	unsigned char out[crypto_shorthash_BYTES];
 	uint64_t hash;
 
-	crypto_shorthash(out, bytes, size, mount->table->hash_seed);
+	crypto_shorthash(out, bytes, size, table->hash_seed);
 	memcpy(&hash, out, sizeof(hash));
-	return (uint32_t)(hash ^ mount_salt(mount));
+	return hash;
+}
+
+uint32_t finode__index_hash(const struct finode_mount *mount, const void *bytes,
+			    size_t size)
+{
+	return (uint32_t)(finode__hash(mount->table, bytes, size) ^
+			  mount_core(mount)->salt);
 }
 
 struct finode *finode__index_find(const struct index *index, const struct probe *probe)

@@ -2,7 +2,7 @@
 /*
  * The index: (mount, key) -> inode, one uthash table in each shard.
  *
- * The only file that knows uthash, so that another hash can take its place. The handle
+ * Nobody else knows that it is uthash, so that another hash can take its place. The handle
  * lies in the opaque area of struct finode and keeps the key's address and length and
  * its hash, also after the inode has left the index.
  *
@@ -10,7 +10,7 @@
  * seed for each table: nobody can choose keys that collide. Each mount adds a random salt
  * of its own, since equal keys in many mounts are ordinary.
  *
- * Every function here is called with the shard's lock held, but for index_hash().
+ * Every function here is called with the shard's lock held, but for the hashes.
  */
 #ifndef FINODE_LIB_INDEX_H
 #define FINODE_LIB_INDEX_H
@@ -62,6 +62,9 @@ struct probe {
 struct index {
 	struct inode_core *head;
 };
+
+/* The keyed hash itself, for whatever else is found by what a user may choose. */
+uint64_t finode__hash(const struct finode_table *table, const void *bytes, size_t size);
 
 uint32_t finode__index_hash(const struct finode_mount *mount, const void *bytes,
 			    size_t size);

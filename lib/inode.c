@@ -23,46 +23,27 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "callback.h"
 #include "finode/name.h"
 #include "log.h"
 #include "memory.h"
+#include "mount.h"
 #include "names.h"
 #include "testing.h"
 #include "unlink.h"
 
-/*
- * The inodes whose init() or evict() runs on this thread, innermost first: to wait for one
- * of them would be to wait for oneself.
- */
-struct callback_frame {
-	const struct finode *inode;
-	const struct callback_frame *outer;
-};
-
-static _Thread_local const struct callback_frame *callback_frames;
-
-bool finode__in_callback_for(const struct finode *inode)
-{
-	const struct callback_frame *frame;
-
-	for (frame = callback_frames; frame; frame = frame->outer)
-		if (frame->inode == inode)
-			return true;
-	return false;
-}
-
 static int call_init(struct finode *inode, void *arg)
 {
-	struct callback_frame frame = {inode, callback_frames};
 	struct finode_table *table = inode_table(inode);
+	struct callback_frame frame;
 	int err;
 
 	if (!table->ops->init)
 		return 0;
 	finode__lock_check_none_held("init()");
-	callback_frames = &frame;
+	finode__callback_begin(&frame, inode);
 	err = table->ops->init(inode, arg);
-	callback_frames = frame.outer;
+	finode__callback_end(&frame);
 	if (err > 0) {
 		finode__misuse(table,
 			       "init() returned %d; it must be 0 or a negative errno", err);
@@ -73,15 +54,15 @@ static int call_init(struct finode *inode, void *arg)
 
 static void call_evict(struct finode *inode)
 {
-	struct callback_frame frame = {inode, callback_frames};
 	const struct finode_ops *ops = inode_table(inode)->ops;
+	struct callback_frame frame;
 
 	if (!ops->evict)
 		return;
 	finode__lock_check_none_held("evict()");
-	callback_frames = &frame;
+	finode__callback_begin(&frame, inode);
 	ops->evict(inode);
-	callback_frames = frame.outer;
+	finode__callback_end(&frame);
 }
 
 static int call_match(struct finode *inode, void *arg)
@@ -188,6 +169,7 @@ static int inode_create_locked(struct shard *shard, const struct probe *probe,
 	err = finode__index_add(&shard->index, inode, &table->allocator, &shard->bytes);
 	if (err)
 		goto err_slot;
+	finode__mount_join_locked(inode->mount, shard);
 	*out = inode;
 	return 0;
 
@@ -199,10 +181,14 @@ err_inode:
 	return err;
 }
 
-/* Undoes inode_create_locked() and lets those who waited for the inode look again. */
-static void inode_remove_locked(struct shard *shard, struct finode *inode)
+/*
+ * Undoes inode_create_locked() and lets those who waited for the inode look again.
+ * @return the mount, if it is to be put once no lock is held; else NULL
+ */
+static struct finode_mount *inode_remove_locked(struct shard *shard, struct finode *inode)
 {
 	struct finode_table *table = inode_table(inode);
+	struct finode_mount *left = finode__mount_leave_locked(inode->mount, shard);
 
 	if (!(inode->library_flags & INODE_NOT_INDEXED) || FINODE_MUTANT(unindex_retired))
 		finode__index_remove(&shard->index, inode, &table->allocator,
@@ -211,6 +197,7 @@ static void inode_remove_locked(struct shard *shard, struct finode *inode)
 	inode_free_locked(shard, inode);
 	if (!FINODE_MUTANT(no_wake_at_end))
 		pthread_cond_broadcast(&shard->changed);
+	return left;
 }
 
 /*
@@ -265,26 +252,37 @@ int finode__inode_begin(struct finode *inode, void *arg)
 {
 	struct shard *shard = inode_shard(inode);
 	int err = call_init(inode, arg);
+	struct finode_mount *left = NULL;
+	bool detached = false;
 
 	FINODE_YIELD("obtain: init() returned");
 	lock_take(&shard->lock);
 	if (err) {
-		inode_remove_locked(shard, inode);
+		left = inode_remove_locked(shard, inode);
 	} else {
 		inode->library_state = INODE_LIVE;
 		slots_publish(inode_slot(inode));
 		shard->created++;
 		if (!FINODE_MUTANT(no_wake))
 			pthread_cond_broadcast(&shard->changed);
+		detached = mount_is_detached(inode->mount) &&
+			   !FINODE_MUTANT(born_into_a_detached_mount);
 	}
 	lock_release(&shard->lock);
-	return err ? err : FINODE_CREATED;
+	finode_mount_put(left);
+	if (!detached)
+		return err ? err : FINODE_CREATED;
+	/* Who detaches may have passed this inode, which was not LIVE yet. */
+	finode_retire(inode);
+	finode_put(inode);
+	return -ESTALE;
 }
 
 /* EVICTING -> nothing. Its aliases join the doomed. */
 static void end_life(struct finode *inode, struct finode_alias **doomed)
 {
 	struct shard *shard = inode_shard(inode);
+	struct finode_mount *left;
 
 	FINODE_YIELD("put: before evict()");
 	call_evict(inode);
@@ -297,8 +295,9 @@ static void end_life(struct finode *inode, struct finode_alias **doomed)
 	shard->evicted++;
 	if (inode->library_flags & INODE_NOT_INDEXED)
 		shard->not_indexed--;
-	inode_remove_locked(shard, inode);
+	left = inode_remove_locked(shard, inode);
 	lock_release(&shard->lock);
+	finode_mount_put(left);
 }
 
 int finode__inode_is_same(struct finode *inode, const struct finode_key *key, void *arg)
@@ -327,6 +326,8 @@ int finode_obtain(struct finode_mount *mount, struct finode_key key, void *arg,
 	*out = NULL;
 	if (!finode__type_is_known(key.mode) || !probe_init(&probe, mount, &key))
 		return -EINVAL;
+	if (mount_is_detached(mount))
+		return -ESTALE;
 	for (;;) {
 		struct finode *inode = NULL;
 		int result = find_or_create(&probe, &key, &inode);
@@ -534,10 +535,12 @@ int finode__inode_claim(struct finode_mount *mount, const struct finode_key *key
 void finode__inode_abandon(struct finode *inode)
 {
 	struct shard *shard = inode_shard(inode);
+	struct finode_mount *left;
 
 	lock_take(&shard->lock);
-	inode_remove_locked(shard, inode);
+	left = inode_remove_locked(shard, inode);
 	lock_release(&shard->lock);
+	finode_mount_put(left);
 }
 
 void finode_retire(struct finode *inode)

@@ -75,9 +75,6 @@ static inline size_t inode_size(const struct finode *inode)
 bool finode__inode_takes_names(const struct finode *inode);
 
 bool finode__type_is_known(mode_t mode);
-/* True if this thread is in init() or evict() of the inode: to wait for it would be for
- * ever. */
-bool finode__in_callback_for(const struct finode *inode);
 /* NEW -> LIVE, with the first reference, or -> nothing. @return FINODE_CREATED or an error
  */
 int finode__inode_begin(struct finode *inode, void *arg);

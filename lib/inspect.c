@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "inode.h"
+#include "mount.h"
 #include "names.h"
 
 static uint64_t rare(_Atomic uint64_t *counter)
@@ -53,6 +54,7 @@ void finode_table_stats(struct finode_table *table, struct finode_stats *stats, 
 		     finode__slots_bytes(&table->files);
 	if (table->names)
 		finode__names_stats(table->names, &sum);
+	finode__mounts_stats(table, &sum);
 	memset(stats, 0, size);
 	memcpy(stats, &sum, size < sizeof(sum) ? size : sizeof(sum));
 }
@@ -83,6 +85,9 @@ static int check_indexed_locked(struct finode_table *table, struct shard *shard,
 	if (inode->mount->table != table)
 		return finode__broken(verdict,
 				      "nodeid %#llx: its mount is of another table", id);
+	if (!finode__mount_counts_locked(inode->mount, shard))
+		return finode__broken(verdict, "nodeid %#llx: its mount does not count it",
+				      id);
 	if (finode__index_hash(inode->mount, probe.bytes, probe.size) != probe.hash)
 		return finode__broken(verdict,
 				      "nodeid %#llx: its key does not have its hash", id);
@@ -152,10 +157,51 @@ static int check_slots(struct finode_table *table, const struct verdict *verdict
 	return 0;
 }
 
+/* With the lock of the mounts held, which all hold their parents. */
+static int check_mount_locked(const struct finode_mount *mount,
+			      const struct verdict *verdict)
+{
+	const struct mount_core *core = mount_core(mount);
+	const unsigned long long a = mount->id.word[0], b = mount->id.word[1];
+
+	if ((core->state == MOUNT_LIVE) != (core->refs > 0))
+		return finode__broken(verdict,
+				      "mount %llx:%llx: state %d with %u references", a, b,
+				      (int)core->state, core->refs);
+	if (mount->parent && mount_core(mount->parent)->state != MOUNT_LIVE)
+		return finode__broken(verdict, "mount %llx:%llx: its parent has gone", a,
+				      b);
+	if (core->kept &&
+	    (core->kept->mount != mount || core->kept->nodeid != core->announced))
+		return finode__broken(verdict,
+				      "mount %llx:%llx: keeps what is not its root", a, b);
+	return 0;
+}
+
+static int check_mounts(struct finode_table *table, const struct verdict *verdict)
+{
+	struct mounts *mounts = &table->mounts;
+	uint64_t kept = 0;
+	int err = 0;
+
+	lock_take(&mounts->lock);
+	for (const struct finode_mount *mount = mounts->first; mount && !err;
+	     mount = mount_core(mount)->next) {
+		kept += mount_core(mount)->kept != NULL;
+		err = check_mount_locked(mount, verdict);
+	}
+	if (!err && kept != mounts->roots_kept)
+		err = finode__broken(verdict, "%llu roots are kept, but %llu counted",
+				     (unsigned long long)kept,
+				     (unsigned long long)mounts->roots_kept);
+	lock_release(&mounts->lock);
+	return err;
+}
+
 int finode_table_check(struct finode_table *table, char *why, size_t why_size)
 {
 	const struct verdict verdict = {why, why_size};
-	const struct finode *root = table->root_mount.root;
+	const struct finode *root = table->root;
 	int err;
 
 	if (root->nodeid != FINODE_ROOT_ID || root->generation != 0)
@@ -172,6 +218,8 @@ int finode_table_check(struct finode_table *table, char *why, size_t why_size)
 			return err;
 	}
 	err = check_slots(table, &verdict);
+	if (!err)
+		err = check_mounts(table, &verdict);
 	if (!err && table->names)
 		err = finode__names_check(table, &verdict);
 	return err;
@@ -202,6 +250,10 @@ static void dump_inode(struct finode_table *table, struct finode *inode, FILE *s
 		slot_refs(slots_find(&table->inodes, inode->nodeid)) - 1);
 	for (unsigned int i = 0; i < core->hh.keylen; i++)
 		fprintf(stream, "%02x", key[i]);
+	if (!mount_is_first(inode->mount))
+		fprintf(stream, " mount %llx:%llx",
+			(unsigned long long)inode->mount->id.word[0],
+			(unsigned long long)inode->mount->id.word[1]);
 	fputc('\n', stream);
 }
 

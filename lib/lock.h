@@ -22,8 +22,9 @@ enum lock_rank {
 	LOCK_RANK_TREE = 0,   /* every name of a directory */
 	LOCK_RANK_STRIPE = 1, /* the names in some directories, and those of some inodes */
 	LOCK_RANK_SHARD = 2, /* a shard of the index, the states of its inodes, its pools */
-	LOCK_RANK_SLOTS = 3, /* the growth of one array of slots */
-	LOCK_RANK_NOTIFY = 4, /* the queue of notifications of a session */
+	LOCK_RANK_MOUNTS = 3, /* the mounts of a table, their ids and numbers */
+	LOCK_RANK_SLOTS = 4,  /* the growth of one array of slots */
+	LOCK_RANK_NOTIFY = 5, /* the queue of notifications of a session */
 	LOCK_RANKS
 };
 

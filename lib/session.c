@@ -142,6 +142,9 @@ static void note_init(struct session *s, const struct fuse_in_header *in)
 	if (session_initialised(s))
 		return;
 	learn(&s->kernel, (const void *)(in + 1));
+	atomic_store_explicit(&s->base.table->mounts.announces,
+			      (s->kernel.features & FINODE_KERNEL_SUBMOUNTS) != 0,
+			      memory_order_relaxed);
 	s->init_unique = in->unique;
 	atomic_store_explicit(&s->initialised, true, memory_order_release);
 }
@@ -272,6 +275,12 @@ static void session_init(void *userdata, struct fuse_conn_info *conn)
 	s->max_write = conn->max_write;
 }
 
+/* SYNCFS of an author who leaves it to the table's mounts. */
+static void sync_mounts(fuse_req_t req, fuse_ino_t nodeid)
+{
+	finode_reply_err(req, finode_mount_syncfs(finode_session_of(req)->table, nodeid));
+}
+
 /* The author's operations, of the size that the author's header or ours has. */
 static int make_fuse_session(struct session *s, struct fuse_args *args)
 {
@@ -329,6 +338,8 @@ int finode_session_create(struct fuse_args *args,
 	s->config = copy;
 	s->base.table = copy.table;
 	s->base.user = copy.user;
+	if (!copy.syncfs && copy.table->mounts.ops->sync)
+		s->config.syncfs = sync_mounts;
 	s->serial_dirops = copy.serial_dirops != 0;
 	err = finode__notify_init(s);
 	if (!err) {

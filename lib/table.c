@@ -18,6 +18,7 @@
 #include "file.h"
 #include "inode.h"
 #include "log.h"
+#include "mount.h"
 #include "names.h"
 
 /*
@@ -59,6 +60,7 @@ static const char *config_fault(const struct finode_config *config)
 	const struct finode_ops *ops = config->ops;
 	const struct finode_file_ops *files = config->file_ops;
 	const struct finode_alias_ops *aliases = config->alias_ops;
+	const struct finode_mount_ops *mounts = config->mount_ops;
 
 	if (config->size != sizeof(*config))
 		return "config.size is not this library's: start from FINODE_CONFIG_INIT";
@@ -79,6 +81,10 @@ static const char *config_fault(const struct finode_config *config)
 			!object_holds_base(aliases->object_size, aliases->base_offset,
 					   sizeof(struct finode_alias))))
 		return "config.alias_ops has wrong sizes: use FINODE_ALIAS_OPS_FOR";
+	if (mounts && (mounts->ops_size != sizeof(*mounts) ||
+		       !object_holds_base(mounts->object_size, mounts->base_offset,
+					  sizeof(struct finode_mount))))
+		return "config.mount_ops has wrong sizes: use FINODE_MOUNT_OPS_FOR";
 	if (config->shards > SHARDS_MAX || (config->shards & (config->shards - 1)) != 0)
 		return "config.shards is not a power of two up to 65536";
 	if (!S_ISDIR(config->root_key.mode) || config->root_key.generation != 0)
@@ -160,17 +166,14 @@ static void table_configure(struct finode_table *table, const struct finode_conf
 	table->user = config->user;
 	table->log = config->log ? config->log : finode__log_default;
 	table->log_user = config->log_user;
-	table->root_mount.table = table;
 }
 
-/* The random seed of the hash, the shards, the two arrays of slots, and the names. */
+/* The random seed of the hash, the shards, the two arrays of slots, names and mounts. */
 static int table_init(struct finode_table *table, const struct finode_config *config)
 {
 	unsigned int shards = config->shards ? config->shards : SHARDS_DEFAULT;
 	int err = seed_init(table->hash_seed, sizeof(table->hash_seed));
 
-	if (!err)
-		err = seed_init(&mount_core(&table->root_mount)->salt, sizeof(uint64_t));
 	if (!err)
 		err = shards_init(table, shards);
 	if (err)
@@ -184,8 +187,13 @@ static int table_init(struct finode_table *table, const struct finode_config *co
 	err = finode__names_init(table, config, shards);
 	if (err)
 		goto err_files;
+	err = finode__mounts_init(table, config);
+	if (err)
+		goto err_names;
 	return 0;
 
+err_names:
+	finode__names_finish(table);
 err_files:
 	finode__slots_finish(&table->files);
 err_inodes:
@@ -197,6 +205,8 @@ err_shards:
 
 static void table_finish(struct finode_table *table)
 {
+	finode__mounts_end_first(table);
+	finode__mounts_finish(table);
 	finode__names_finish(table);
 	finode__slots_finish(&table->files);
 	finode__slots_finish(&table->inodes);
@@ -227,8 +237,8 @@ int finode_table_create(const struct finode_config *config, struct finode_table 
 	err = table_init(table, config);
 	if (err)
 		goto err_table;
-	err = finode_obtain(&table->root_mount, config->root_key, config->root_arg,
-			    &table->root_mount.root);
+	err = finode_obtain(table->mounts.first, config->root_key, config->root_arg,
+			    &table->root);
 	if (err < 0)
 		goto err_init;
 	*out = table;
@@ -247,6 +257,7 @@ void finode_table_forget_all(struct finode_table *table)
 	struct finode *inode;
 	uint64_t cursor = 0;
 
+	finode__mounts_forget(table);
 	while ((file = finode__slots_next(&table->files, &cursor))) {
 		finode_file_close(table, file->fh);
 		finode_file_put(file);
@@ -297,14 +308,15 @@ void finode_table_destroy(struct finode_table *table)
 	finode_table_forget_all(table);
 	finode__names_end(table);
 	end_what_is_held(table);
-	finode__inode_evict_held(table->root_mount.root);
+	finode__mounts_end_held(table);
+	finode__inode_evict_held(table->root);
 	table_finish(table);
 	table_free(table);
 }
 
 struct finode *finode_table_root(struct finode_table *table)
 {
-	return table->root_mount.root;
+	return table->root;
 }
 
 void *finode_table_user(const struct finode_table *table)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The table from inside: its shards, its slots, its root's mount.
+ * The table from inside: its shards, its slots, its mounts.
  *
  * A shard is a part of the index with its lock; an inode belongs, for life, to the shard
  * that its hash selects. Everything that changes for one inode (its state, its place in
@@ -37,6 +37,9 @@ struct shard {
 	_Atomic uint64_t forgets;
 } __attribute__((aligned(CACHE_LINE)));
 
+struct mapping;
+struct mount_core;
+
 /* Things that are counted when they happen, and logged only the first time. */
 struct rare_events {
 	_Atomic uint64_t forgets_clamped;
@@ -44,6 +47,32 @@ struct rare_events {
 	_Atomic uint64_t forgets_root;
 	_Atomic uint64_t entries_refused;
 	_Atomic uint64_t replies_failed;
+};
+
+/* See mount.h. */
+struct mounts {
+	/* set by init, never changed */
+	const struct finode_mount_ops *ops;
+	struct finode_mount *first; /* the root inode's */
+	bool keep_roots;
+
+	struct lock lock;
+	pthread_cond_t changed; /* a mount left NEW or EVICTING */
+
+	/* protected by lock */
+	struct mount_core *by_id;
+	struct finode_mount *last;
+	struct mapping *mappings;
+	uint64_t *prefixes; /* a bitmap of those in use; NULL before the first */
+	uint32_t last_prefix, prefixes_used;
+	uint64_t next_number;
+	uint64_t bytes, serials;
+	uint64_t created, evicted, detached, roots_kept;
+
+	/* no lock */
+	_Atomic bool announces; /* the kernel has offered to take submounts */
+	_Atomic uint64_t owed;	/* lookups that are to be forgotten of what was detached */
+	_Atomic uint64_t forgets_late;
 };
 
 struct names;
@@ -61,32 +90,15 @@ struct finode_table {
 	unsigned int shard_count;
 	struct shard *shards;
 	void *shards_memory;
-	struct finode_mount root_mount;
+	struct finode *root;
 	struct names *names; /* NULL if the table keeps no aliases */
 
 	/* locks of their own */
 	struct slots inodes;
 	struct slots files;
+	struct mounts mounts;
 	struct rare_events rare;
 };
-
-/* What lies in the opaque area of a struct finode_mount. */
-struct mount_core {
-	uint64_t salt;
-};
-
-_Static_assert(sizeof(struct mount_core) <= sizeof(((struct finode_mount *)0)->library),
-	       "the opaque area of struct finode_mount is too small");
-
-static inline struct mount_core *mount_core(struct finode_mount *mount)
-{
-	return (struct mount_core *)(void *)mount->library;
-}
-
-static inline uint64_t mount_salt(const struct finode_mount *mount)
-{
-	return ((const struct mount_core *)(const void *)mount->library)->salt;
-}
 
 /* The high bits choose the shard, since uthash uses the low ones for its buckets. */
 static inline struct shard *shard_of_hash(struct finode_table *table, uint32_t hash)

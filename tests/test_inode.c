@@ -65,7 +65,8 @@ static void test_the_root_is_1_generation_0_and_permanent(void **state)
 	root = finode_get(f.table, FINODE_ROOT_ID);
 	assert_ptr_equal(root, finode_table_root(f.table));
 	assert_int_equal(root->generation, 0);
-	assert_ptr_equal(root->mount->root, root);
+	assert_ptr_equal(finode_mount_root(root->mount), root); /* its own reference */
+	finode_put(root);
 	finode_put(root);
 	finode_forget(f.table, FINODE_ROOT_ID, UINT64_MAX);
 	finode_count(root, 5);

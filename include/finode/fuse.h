@@ -65,6 +65,9 @@ struct finode_entry {
  * the created one, a size over LLONG_MAX, the root as anybody's child (but for LOOKUP of
  * "." and "..").
  *
+ * An inode of another mount than its directory's is the root of a submount, and announced
+ * as such (FUSE_ATTR_SUBMOUNT) if this session's kernel takes those; see mount.h.
+ *
  * All three objects are borrowed: the caller keeps, and later puts, its references.
  * @return 0; -EIO if the entry was refused; what finode_alias_add() returned; a negative
  *         errno, with nothing counted, if the reply did not reach the kernel (-ENOENT: the
@@ -278,7 +281,8 @@ struct finode_session_config {
 	 * SYNCFS: write everything of the filesystem whose root is `nodeid` to its disk.
 	 * End with finode_reply_err(). Only sent over virtio-fs, and by kernel 7.3 for
 	 * fuseblk; a kernel of /dev/fuse does not ask, and libfuse 3.18 would not deliver
-	 * it from there. (protocol 7.34)
+	 * it from there. NULL: finode_mount_syncfs(), if the table's mounts have sync().
+	 * (protocol 7.34)
 	 */
 	void (*syncfs)(fuse_req_t req, fuse_ino_t nodeid);
 

@@ -50,7 +50,7 @@ FINODE_BEGIN_DECLS
 struct finode {
 	/** Never 0; 1 for the root only; not used again while the table lives. */
 	uint64_t nodeid;
-	/** Borrowed. `mount->table` is the inode's table. */
+	/** The inode holds it. `mount->table` is the inode's table. */
 	struct finode_mount *mount;
 	/** What the kernel is told beside the nodeid; 0 for the root. */
 	uint32_t generation;
@@ -156,13 +156,14 @@ struct finode_ops {
  * May block: while init() or evict() of the same key runs in another thread, and in the
  * author's own callbacks.
  *
- * @param arg  for init() and match(); a caller whose inode was found keeps what is in it
- * @param out  a new reference; NULL on failure
+ * @param mount  the caller holds it, or an inode in it
+ * @param arg    for init() and match(); a caller whose inode was found keeps what is in it
+ * @param out    a new reference; NULL on failure
  * @return FINODE_FOUND; FINODE_CREATED; -ENOMEM, with nothing left behind (guarantee K);
  *         -EINVAL for a key of a wrong size or a mode without a known type;
- *         -EDEADLK when called from init() or evict() of this key; -EOVERFLOW for 2^31
- *         references at once; -EIO if init(), match() or rebind() broke its contract; else
- *         what init(), match() or rebind() returned.
+ *         -ESTALE if the mount is detached; -EDEADLK when called from init() or evict()
+ *         of this key; -EOVERFLOW for 2^31 references at once; -EIO if init(), match() or
+ * rebind() broke its contract; else what init(), match() or rebind() returned.
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_obtain(struct finode_mount *mount,

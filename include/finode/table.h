@@ -17,11 +17,13 @@
 
 #include <finode/export.h>
 #include <finode/inode.h>
+#include <finode/mount.h>
 
 FINODE_BEGIN_DECLS
 
 struct finode_alias_ops;
 struct finode_file_ops;
+struct finode_mount_ops;
 struct finode_table;
 
 /**
@@ -77,6 +79,17 @@ struct finode_config {
 	unsigned int shards;
 	/** Keep the names of inodes: see alias.h. Costs nothing where it is off. */
 	bool aliases;
+	/** The author's mounts, if they have anything of their own; as ops. See mount.h. */
+	const struct finode_mount_ops *mount_ops;
+	/** Id of the root's mount, and the argument of its init(), if it has one. */
+	struct finode_mount_id root_mount_id;
+	void *root_mount_arg;
+	/**
+	 * Do not keep the root of a submount that was announced to the kernel when the
+	 * kernel has forgotten it. For kernels which do not forget what they use: 5.15.146,
+	 * 6.1.70, 6.6.9, 6.7 and later (guarantee I, docs/submounts.md).
+	 */
+	bool forget_submount_roots;
 	/** The author's aliases, if they have anything of their own; implies `aliases`. */
 	const struct finode_alias_ops *alias_ops;
 };
@@ -143,6 +156,12 @@ struct finode_stats {
 	uint64_t aliases_refused; /**< that would have put a directory below itself */
 	uint64_t let_go;	  /**< unlinked()s that have returned */
 	uint64_t rebound;	  /**< rebind()s that have succeeded */
+	uint64_t mounts;	  /**< LIVE or EVICTING now, the root's included */
+	uint64_t mounts_created;  /**< successful init()s of mounts */
+	uint64_t mounts_evicted;  /**< their evict()s that have returned */
+	uint64_t mounts_detached; /**< that have gone on the host while in use */
+	uint64_t roots_kept;	  /**< announced roots of submounts that stay, now */
+	uint64_t forgets_late;	  /**< FORGETs for inodes of detached mounts */
 };
 
 /**
