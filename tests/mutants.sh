@@ -7,7 +7,7 @@
 set -eu
 
 tests='schedules name_schedules slots inode count file table alias obtain_at rename path
-	dirlock unlink'
+	dirlock unlink mount mount_ino mount_root mount_schedules'
 fuse_tests='entry names_glue session notify faults' # linked with the fake kernel
 seconds=20 # for one test program; one that hangs has noticed too
 
@@ -28,8 +28,8 @@ link() {
 	*" $2 "*) extra="$1/fakekernel.a $1/lib.a $(pkg-config --libs fuse3)" ;;
 	esac
 	# shellcheck disable=SC2086 # lists of words
-	${CC:-cc} -pthread -o "$1/test_$2" "$1/test_$2.o" "$1/fixture.o" "$1/names_fixture.o" "$1/schedule.o" \
-		$extra "$1/lib.a" $libs
+	${CC:-cc} -pthread -o "$1/test_$2" "$1/test_$2.o" "$1/fixture.o" "$1/mounts_fixture.o" \
+		"$1/names_fixture.o" "$1/schedule.o" $extra "$1/lib.a" $libs
 }
 
 # archive DIR: the objects of the library, and those of the fake kernel
