@@ -8,8 +8,10 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/fsuid.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "serve.h"
@@ -30,27 +32,113 @@ const char *lo_path(int fd, char path[32])
 	return path;
 }
 
-static int lo_stat(int fd, struct stat *st)
+static struct timespec lo_timespec(struct statx_timestamp time)
 {
-	return fstatat(fd, "", st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	return (struct timespec){time.tv_sec, time.tv_nsec};
+}
+
+static struct stat lo_stat_of(const struct statx *stx)
+{
+	return (struct stat){
+		.st_dev = makedev(stx->stx_dev_major, stx->stx_dev_minor),
+		.st_ino = stx->stx_ino,
+		.st_mode = stx->stx_mode,
+		.st_nlink = stx->stx_nlink,
+		.st_uid = stx->stx_uid,
+		.st_gid = stx->stx_gid,
+		.st_rdev = makedev(stx->stx_rdev_major, stx->stx_rdev_minor),
+		.st_size = (off_t)stx->stx_size,
+		.st_blksize = stx->stx_blksize,
+		.st_blocks = (blkcnt_t)stx->stx_blocks,
+		.st_atim = lo_timespec(stx->stx_atime),
+		.st_mtim = lo_timespec(stx->stx_mtime),
+		.st_ctim = lo_timespec(stx->stx_ctime),
+	};
 }
 
 /* Takes hold of what a path, relative to an open directory, leads to. */
 int lo_open_object(int dirfd, const char *path, int flags, struct lo_object *obj)
 {
-	struct statx sx = {0};
-	int err;
-
+	*obj = LO_OBJECT_NONE;
 	obj->fd = openat(dirfd, path, O_PATH | O_CLOEXEC | flags);
 	if (obj->fd < 0)
 		return -errno;
-	err = lo_stat(obj->fd, &obj->st);
-	if (!err && statx(obj->fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
-		err = -errno;
-	obj->id = (struct lo_id){obj->st.st_ino, obj->st.st_dev, sx.stx_mnt_id};
-	if (err)
+	if (statx(obj->fd, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW,
+		  STATX_BASIC_STATS | FINODE_STATX_MNT_ID, &obj->stx) < 0) {
+		int err = -errno;
+
 		lo_close(&obj->fd);
+		return err;
+	}
+	obj->st = lo_stat_of(&obj->stx);
+	obj->id = (struct lo_id){obj->st.st_ino, obj->st.st_dev};
+	obj->mount = finode_mount_id_of(&obj->stx);
+	return 0;
+}
+
+/* ---- Mounts ---- */
+
+static int lo_mount_init(struct finode_mount *base, void *arg)
+{
+	const struct lo_object *obj = arg;
+	int fd = fcntl(obj->fd, F_DUPFD_CLOEXEC, 0);
+
+	FINODE_CONTAINER_OF(base, struct lo_mount, base)->fd = fd;
+	return fd < 0 ? -errno : 0;
+}
+
+static void lo_mount_evict(struct finode_mount *base)
+{
+	close(FINODE_CONTAINER_OF(base, struct lo_mount, base)->fd);
+}
+
+/* What was found in the mount may be something that must not be opened just so. */
+static int lo_mount_sync(struct finode_mount *base)
+{
+	const int mounted = FINODE_CONTAINER_OF(base, struct lo_mount, base)->fd;
+	char path[32];
+	int fd = open(lo_path(mounted, path), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int err = fd < 0 || syncfs(fd) < 0 ? -errno : 0;
+
+	lo_close(&fd);
 	return err;
+}
+
+const struct finode_mount_ops lo_mount_ops = {
+	FINODE_MOUNT_OPS_FOR(struct lo_mount, base),
+	.init = lo_mount_init,
+	.evict = lo_mount_evict,
+	.sync = lo_mount_sync,
+};
+
+/* All mounts appear on one device: there the numbers of the host's would meet. */
+static int lo_show(struct finode_mount *mount, struct stat *st)
+{
+	uint64_t ino;
+	int err = finode_mount_ino(mount, st->st_dev, st->st_ino, &ino);
+
+	if (!err)
+		st->st_ino = ino;
+	return err;
+}
+
+int lo_obtain(struct finode *dir, struct lo_object *obj, struct finode **inode)
+{
+	FINODE_MOUNT_AUTOPUT struct finode_mount *mount;
+	int err = finode_mount_of(dir, &obj->stx, obj, &mount);
+
+	*inode = NULL;
+	if (err >= 0)
+		err = lo_show(mount, &obj->st);
+	return err < 0 ? err : finode_obtain(mount, lo_key(obj), obj, inode);
+}
+
+/* What getattr says of an inode. */
+static int lo_stat(const struct finode *inode, int fd, struct stat *st)
+{
+	if (fstatat(fd, "", st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	return lo_show(inode->mount, st);
 }
 
 void lo_act_as_caller(fuse_req_t req)
@@ -129,7 +217,7 @@ void lo_getattr(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 	int err = lo_use(req, nodeid, &inode, &pinned);
 
 	if (!err)
-		err = lo_stat(lo_inode(inode)->fd, &st);
+		err = lo_stat(inode, lo_inode(inode)->fd, &st);
 	if (err)
 		finode_reply_err(req, err);
 	else
@@ -147,6 +235,12 @@ void lo_statx(fuse_req_t req, fuse_ino_t nodeid, int flags, int mask,
 
 	if (!err && statx(lo_inode(inode)->fd, "", how, (unsigned int)mask, &stx) < 0)
 		err = -errno;
+	if (!err) {
+		struct stat st = lo_stat_of(&stx);
+
+		err = lo_show(inode->mount, &st);
+		stx.stx_ino = st.st_ino;
+	}
 	if (err)
 		finode_reply_err(req, err);
 	else
@@ -202,7 +296,7 @@ void lo_setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *to, int set,
 	if (!err)
 		err = lo_change(lo_path(lo_inode(inode)->fd, path), 0, file, to, set);
 	if (!err)
-		err = lo_stat(lo_inode(inode)->fd, &st);
+		err = lo_stat(inode, lo_inode(inode)->fd, &st);
 	if (err)
 		finode_reply_err(req, err);
 	else
@@ -320,21 +414,6 @@ void lo_fsync(fuse_req_t req, fuse_ino_t nodeid, int datasync, struct fuse_file_
 	finode_reply_err(req, (datasync ? fdatasync : fsync)(lo_fd(file)) < 0 ? -errno : 0);
 }
 
-void lo_syncfs(fuse_req_t req, fuse_ino_t nodeid)
-{
-	FINODE_AUTOPUT struct finode *inode;
-	FINODE_AUTOUNPIN struct finode *pinned;
-	int err = lo_use(req, nodeid, &inode, &pinned), fd = -1;
-	char path[32];
-
-	if (!err) {
-		fd = open(lo_path(lo_inode(inode)->fd, path), O_RDONLY | O_CLOEXEC);
-		err = fd < 0 || syncfs(fd) < 0 ? -errno : 0;
-	}
-	finode_reply_err(req, err);
-	lo_close(&fd);
-}
-
 void lo_lseek(fuse_req_t req, fuse_ino_t nodeid, off_t off, int whence,
 	      struct fuse_file_info *fi)
 {
@@ -348,20 +427,42 @@ void lo_lseek(fuse_req_t req, fuse_ino_t nodeid, off_t off, int whence,
 		fuse_reply_lseek(req, found);
 }
 
+/*
+ * What is listed of an entry of which no inode is told. The host lists the directory under
+ * a mountpoint, and everybody else sees what is mounted there.
+ */
+static struct finode_entry lo_listed(struct finode *dir, struct finode_file *file,
+				     const struct dirent64 *d)
+{
+	struct finode_entry entry = {
+		.attr = {.st_ino = d->d_ino, .st_mode = DTTOIF(d->d_type)}};
+	FINODE_MOUNT_AUTOPUT struct finode_mount *mount = NULL;
+	struct lo_object obj = LO_OBJECT_NONE;
+
+	if (strcmp(d->d_name, "..") != 0 &&
+	    lo_open_object(lo_fd(file), d->d_name, O_NOFOLLOW, &obj) == 0 &&
+	    finode_mount_of(dir, &obj.stx, &obj, &mount) >= 0 &&
+	    lo_show(mount, &obj.st) == 0)
+		entry.attr = obj.st;
+	lo_close(&obj.fd);
+	return entry;
+}
+
 /* One entry of the host's: with its inode in a READDIRPLUS, if it can be had. */
 static int lo_add(struct finode_dirbuf *buf, struct finode_file *file,
 		  const struct dirent64 *d, bool plus)
 {
 	FINODE_AUTOPUT struct finode *inode = NULL;
 	struct lo_object obj = LO_OBJECT_NONE;
-	struct finode_entry entry = {
-		.attr = {.st_ino = d->d_ino, .st_mode = DTTOIF(d->d_type)}};
+	struct finode_entry entry;
 	int full;
 
 	if (plus && finode_name_check(d->d_name) == 0 &&
 	    lo_open_object(lo_fd(file), d->d_name, O_NOFOLLOW, &obj) == 0 &&
-	    finode_obtain(file->inode->mount, lo_key(&obj), &obj, &inode) >= 0)
+	    lo_obtain(file->inode, &obj, &inode) >= 0)
 		entry = lo_entry(&obj, 0);
+	else
+		entry = lo_listed(file->inode, file, d);
 	full = finode_dirbuf_add(buf, d->d_name, d->d_off, inode, &entry);
 	lo_close(&obj.fd);
 	return full;

@@ -10,6 +10,7 @@
 #include <finode.h>
 #include <finode/fuse.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 
 /*
  * The inode of a passthrough server: the library's base and, for the host's object, a file
@@ -27,16 +28,25 @@ struct lo_file {
 	int fd; /* owned */
 };
 
-/* What makes a host object itself. One directory in two mounts is two objects. */
+/* A mount of the host at or below the source. One directory in two mounts is two objects.
+ */
+struct lo_mount {
+	struct finode_mount base;
+	int fd; /* O_PATH of an object in it, owned */
+};
+
+/* What makes a host object itself, within its mount. */
 struct lo_id {
-	uint64_t ino, dev, mount;
+	uint64_t ino, dev;
 };
 
 /* What one lookup found; the argument that init() of an inode may take the fd from. */
 struct lo_object {
 	int fd;
 	struct lo_id id;
-	struct stat st;
+	struct finode_mount_id mount;
+	struct statx stx;
+	struct stat st; /* the same, as it is shown once lo_obtain() has returned */
 };
 
 #define LO_OBJECT_NONE ((struct lo_object){.fd = -1})
@@ -69,6 +79,9 @@ static inline struct finode_key lo_key(const struct lo_object *obj)
 /* Takes hold of what a path, relative to an open directory, leads to. */
 int lo_open_object(int dirfd, const char *path, int flags, struct lo_object *obj);
 
+/* The inode of an object that was found in `dir`, as finode_obtain(): in whatever mount. */
+int lo_obtain(struct finode *dir, struct lo_object *obj, struct finode **inode);
+
 /* A path to the host's object that survives renames and unlinks. */
 const char *lo_path(int fd, char path[32]);
 
@@ -99,6 +112,9 @@ void lo_act_as_self(void);
 void lo_count_fd(int change);
 void lo_bound(fuse_req_t req);
 
+/* Of struct lo_mount: init() is given the object of the root, or one found in the mount. */
+extern const struct finode_mount_ops lo_mount_ops;
+
 /* Of struct lo_file: init() takes the fd that its argument, an int *, points to. */
 extern const struct finode_file_ops lo_file_ops;
 
@@ -114,7 +130,6 @@ void lo_setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *to, int set,
 		struct fuse_file_info *fi);
 void lo_readlink(fuse_req_t req, fuse_ino_t nodeid);
 void lo_statfs(fuse_req_t req, fuse_ino_t nodeid);
-void lo_syncfs(fuse_req_t req, fuse_ino_t nodeid);
 void lo_open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi);
 
 /* Operations on an open file, which is a struct lo_file. */

@@ -54,7 +54,7 @@ static void lo_reply_child(fuse_req_t req, struct finode *dir, const char *name,
 
 	lo_bound(req);
 	if (!err)
-		err = finode_obtain(dir->mount, lo_key(&obj), &obj, &inode);
+		err = lo_obtain(dir, &obj, &inode);
 	if (err == -ENOENT)
 		finode_reply_negative(req, dir, name, LO_TIMEOUT);
 	else if (err < 0)
@@ -120,8 +120,8 @@ static void lo_link(fuse_req_t req, fuse_ino_t nodeid, fuse_ino_t parent, const 
 	int err = finode_get_dir(table, parent, name, &dir);
 	char path[32];
 
-	if (!err && !inode)
-		err = -ESTALE;
+	if (!err)
+		err = inode ? finode_mount_check_same(inode, dir) : -ESTALE;
 	if (!err && linkat(AT_FDCWD, lo_path(lo_inode(inode)->fd, path), lo_inode(dir)->fd,
 			   name, AT_SYMLINK_FOLLOW) < 0)
 		err = -errno;
@@ -160,15 +160,15 @@ static void lo_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 
 	if (!err)
 		err = finode_get_dir(table, newparent, newname, &newdir);
+	if (!err)
+		err = finode_mount_check_same(dir, newdir);
 	if (!err &&
 	    renameat2(lo_inode(dir)->fd, name, lo_inode(newdir)->fd, newname, flags) < 0)
 		err = -errno;
 	finode_reply_err(req, err);
 }
 
-/* ---- Operations: attributes ---- */
-
-/* ---- Operations: open files and directories ---- */
+/* ---- Operations: open files ---- */
 
 /* The answer to CREATE, and to TMPFILE, which has no name: the file is open as `fd`. */
 static void lo_reply_opened(fuse_req_t req, struct finode *dir, const char *name, int fd,
@@ -183,7 +183,7 @@ static void lo_reply_opened(fuse_req_t req, struct finode *dir, const char *name
 
 	lo_bound(req);
 	if (!err)
-		err = finode_obtain(dir->mount, lo_key(&obj), &obj, &inode);
+		err = lo_obtain(dir, &obj, &inode);
 	if (err >= 0)
 		err = finode_file_open(inode, &fd, &file);
 	if (err < 0)
@@ -258,7 +258,6 @@ static const struct finode_session_config lo_server = {
 	.ops_size = sizeof(lo_operations),
 	.tmpfile = lo_tmpfile,
 	.statx = lo_statx,
-	.syncfs = lo_syncfs,
 };
 
 /* ---- The server ---- */
@@ -266,7 +265,7 @@ static const struct finode_session_config lo_server = {
 static int lo_open_source(const char *source, struct finode_table **out)
 {
 	struct finode_config config = FINODE_CONFIG_INIT;
-	struct lo_object root;
+	struct lo_object root = LO_OBJECT_NONE;
 	int err = lo_open_object(AT_FDCWD, source, O_DIRECTORY, &root);
 
 	if (err)
@@ -276,6 +275,9 @@ static int lo_open_source(const char *source, struct finode_table **out)
 	config.log = finode_log_to_fuse;
 	config.root_key = lo_key(&root);
 	config.root_arg = &root;
+	config.mount_ops = &lo_mount_ops;
+	config.root_mount_id = root.mount;
+	config.root_mount_arg = &root;
 	err = finode_table_create(&config, &table);
 	lo_close(&root.fd);
 	*out = table;

@@ -219,7 +219,7 @@ static void na_reply_child(fuse_req_t req, struct finode *dir, const char *name,
 
 	lo_bound(req);
 	if (!err)
-		err = finode_obtain(dir->mount, lo_key(&obj), &obj, &inode);
+		err = lo_obtain(dir, &obj, &inode);
 	if (err == -ENOENT)
 		finode_reply_negative(req, dir, name, LO_TIMEOUT);
 	else if (err < 0)
@@ -286,7 +286,9 @@ static void na_link(fuse_req_t req, fuse_ino_t nodeid, fuse_ino_t parent, const 
 	char path[32];
 
 	if (!err)
-		err = inode ? finode_pin(inode) : -ESTALE;
+		err = inode ? finode_mount_check_same(inode, dir.inode) : -ESTALE;
+	if (!err)
+		err = finode_pin(inode);
 	if (!err) {
 		if (linkat(AT_FDCWD, lo_path(lo_inode(inode)->fd, path),
 			   lo_inode(dir.inode)->fd, name, AT_SYMLINK_FOLLOW) < 0)
@@ -356,6 +358,8 @@ static void na_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	if (!err)
 		err = finode_get_dir(table, newparent, newname, &newdir);
 	if (!err)
+		err = finode_mount_check_same(dir, newdir);
+	if (!err)
 		err = finode_dir_change_two(dir, newdir, &lock);
 	if (!err)
 		replaced = finode_alias_lookup(newdir, newname);
@@ -383,7 +387,7 @@ static void na_reply_opened(fuse_req_t req, struct finode *dir, const char *name
 
 	lo_bound(req);
 	if (!err)
-		err = finode_obtain(dir->mount, lo_key(&obj), &obj, &inode);
+		err = lo_obtain(dir, &obj, &inode);
 	if (err >= 0)
 		err = finode_file_open(inode, &fd, &file);
 	if (err < 0)
@@ -489,13 +493,12 @@ static const struct finode_session_config na_server = {
 	.ops_size = sizeof(na_operations),
 	.tmpfile = na_tmpfile,
 	.statx = lo_statx,
-	.syncfs = lo_syncfs,
 };
 
 static int na_open_source(const char *source, struct finode_table **out)
 {
 	struct finode_config config = FINODE_CONFIG_INIT;
-	struct lo_object root;
+	struct lo_object root = LO_OBJECT_NONE;
 	int err = lo_open_object(AT_FDCWD, source, O_DIRECTORY, &root);
 
 	if (err)
@@ -506,6 +509,9 @@ static int na_open_source(const char *source, struct finode_table **out)
 	config.log = finode_log_to_fuse;
 	config.root_key = lo_key(&root);
 	config.root_arg = &root;
+	config.mount_ops = &lo_mount_ops;
+	config.root_mount_id = root.mount;
+	config.root_mount_arg = &root;
 	err = finode_table_create(&config, &table);
 	lo_close(&root.fd);
 	*out = table;

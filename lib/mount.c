@@ -450,7 +450,8 @@ static bool mark_detached(struct finode_mount *mount)
 	lock_take(&mounts->lock);
 	marked = !mount_is_detached(mount);
 	if (marked) {
-		remove_id_locked(mount);
+		if (!FINODE_MUTANT(detached_keeps_its_id))
+			remove_id_locked(mount);
 		atomic_store_explicit(&core->detached, 1, memory_order_release);
 		mounts->detached++;
 	}

@@ -84,33 +84,63 @@ static int add_locked(struct finode_table *table, const struct mapping_key *key,
 
 /* ---- Prefixes ---- */
 
-static bool prefix_is_used(const struct mounts *mounts, uint32_t prefix)
+/*
+ * Where to look for a prefix first. The same mount of the host finds the same one each time
+ * it is made anew, in another run of the server too, unless somebody else has it.
+ */
+static uint32_t favourite(const struct mapping_key *key)
 {
-	return mounts->prefixes[prefix / 64] >> (prefix % 64) & 1;
+	uint64_t hash = key->mount->id.word[0];
+
+	hash = (hash ^ key->mount->id.word[1]) * 0x9e3779b97f4a7c15ull;
+	hash = (hash ^ hash >> 32 ^ key->dev) * 0xbf58476d1ce4e5b9ull;
+	hash = (hash ^ hash >> 32 ^ key->host) * 0x94d049bb133111ebull;
+	return (uint32_t)(hash >> 32) % PREFIX_NUMBERS;
 }
 
-/* @return a free prefix, which is 0 for the very first only; or -ENOSPC, -ENOMEM */
-static int64_t take_prefix_locked(struct finode_table *table, bool the_first)
+/* Takes the first free prefix from `from` on. There is one. */
+static uint32_t take_free_locked(struct mounts *mounts, uint32_t from)
+{
+	uint32_t word = from / 64;
+	uint64_t free = ~mounts->prefixes[word] & ~0ull << (from % 64);
+	uint32_t prefix;
+
+	while (free == 0) {
+		word = (word + 1) % (PREFIXES / 64);
+		free = ~mounts->prefixes[word];
+	}
+	prefix = word * 64 + (uint32_t)__builtin_ctzll(free);
+	mounts->prefixes[word] |= 1ull << (prefix % 64);
+	mounts->prefixes_used++;
+	return prefix;
+}
+
+/* The bitmap, with those in use that are not for everybody. */
+static int make_bitmap_locked(struct finode_table *table)
 {
 	struct mounts *mounts = &table->mounts;
 
-	if (!mounts->prefixes) {
-		mounts->prefixes =
-			memory_get(&table->allocator, &mounts->bytes, PREFIXES / 8);
-		if (!mounts->prefixes)
-			return -ENOMEM;
-	}
+	mounts->prefixes = memory_get(&table->allocator, &mounts->bytes, PREFIXES / 8);
+	if (!mounts->prefixes)
+		return -ENOMEM;
+	mounts->prefixes[0] = 1;
+	mounts->prefixes[PREFIX_NUMBERS / 64] = 1ull << (PREFIX_NUMBERS % 64);
+	return 0;
+}
+
+/* @return a free prefix, which is 0 for the very first only; or -ENOSPC, -ENOMEM */
+static int64_t take_prefix_locked(struct finode_table *table, const struct mapping_key *key,
+				  bool the_first)
+{
+	struct mounts *mounts = &table->mounts;
+
+	if (!mounts->prefixes && make_bitmap_locked(table) != 0)
+		return -ENOMEM;
 	if (the_first)
 		return 0;
 	if (mounts->prefixes_used == PREFIX_NUMBERS - 1)
 		return -ENOSPC;
-	/* Those behind the last one that was taken have been free the longest. */
-	do
-		mounts->last_prefix = mounts->last_prefix % (PREFIX_NUMBERS - 1) + 1;
-	while (prefix_is_used(mounts, mounts->last_prefix));
-	mounts->prefixes[mounts->last_prefix / 64] |= 1ull << (mounts->last_prefix % 64);
-	mounts->prefixes_used++;
-	return mounts->last_prefix;
+	return take_free_locked(mounts, favourite(key));
 }
 
 static void give_prefix_locked(struct mounts *mounts, uint32_t prefix)
@@ -157,7 +187,7 @@ static int map_prefix_locked(struct finode_table *table, const struct mapping_ke
 		*value = known->value;
 		return 0;
 	}
-	prefix = take_prefix_locked(table, the_first);
+	prefix = take_prefix_locked(table, key, the_first);
 	if (prefix < 0)
 		return (int)prefix;
 	*value = (uint64_t)prefix << HOST_BITS;
@@ -224,7 +254,8 @@ int finode_mount_ino(struct finode_mount *mount, uint64_t dev, uint64_t ino, uin
 	int err;
 
 	if (atomic_load_explicit(&core->first_ready, memory_order_acquire) &&
-	    dev == core->first_dev && ino >> HOST_BITS == 0) {
+	    (dev == core->first_dev || FINODE_MUTANT(one_device)) &&
+	    ino >> HOST_BITS == 0) {
 		*out = ((uint64_t)core->first_prefix << HOST_BITS) | ino;
 		return 0;
 	}

@@ -64,7 +64,7 @@ struct mounts {
 	struct finode_mount *last;
 	struct mapping *mappings;
 	uint64_t *prefixes; /* a bitmap of those in use; NULL before the first */
-	uint32_t last_prefix, prefixes_used;
+	uint32_t prefixes_used;
 	uint64_t next_number;
 	uint64_t bytes, serials;
 	uint64_t created, evicted, detached, roots_kept;
