@@ -42,7 +42,8 @@ is_mounted() {
 cleanup() {
 	cd /
 	[ -z "$server" ] || kill "$server" 2>/dev/null || true
-	while is_mounted; do umount -l "$mnt"; done
+	# The server, which ends, may be the first.
+	while is_mounted; do umount -l "$mnt" 2>/dev/null || true; done
 	[ -z "$server" ] || wait "$server" 2>/dev/null || true
 	[ -z "$tmpfs" ] || umount -l "$tmpfs"
 	rm -rf "$work" # never $source: it may be somebody's

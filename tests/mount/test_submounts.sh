@@ -71,7 +71,7 @@ start_server "$build/examples/$program"
 # ---- What find sees ----
 names() { (cd "$1" && find . | LC_ALL=C sort); }
 names "$source" >"$work/expected"
-for pass in 1 2; do
+for _ in 1 2; do
 	names "$mnt" >"$work/seen"
 	cmp "$work/expected" "$work/seen" || fail "find does not see every file once"
 done
