@@ -240,10 +240,9 @@ FINODE_API FINODE_NODISCARD int finode_mount_of(struct finode *dir, const struct
 /**
  * The inode number under which an object is shown, where all mounts appear on one st_dev:
  * different for any two objects, equal to the host's for the first device of the table's
- * first mount, and the same as long as the mount lives; most likely also when it comes again.
- * To be used wherever a number is
- * told: getattr, entries, readdir (where a mountpoint has the number of the root that
- * covers it), readdirplus, statx.
+ * first mount, and the same as long as the mount lives; most likely also when it comes
+ * again. To be used wherever a number is told: getattr, entries, readdir (where a
+ * mountpoint has the number of the root that covers it), readdirplus, statx.
  *
  * Takes a lock only if the host's number has more than 48 bits, or `dev` is not the mount's
  * first.
