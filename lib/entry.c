@@ -135,7 +135,9 @@ void finode__entry_undo(const struct fuse_entry_out *out, struct finode *inode)
 		finode_uncount(inode, 1);
 }
 
-static void fill_open(struct fuse_open_out *out, const struct fuse_file_info *fi)
+/* `file` is NULL if the author keeps file handles of their own. */
+static void fill_open(struct fuse_open_out *out, const struct finode_file *file,
+		      const struct fuse_file_info *fi)
 {
 	memset(out, 0, sizeof(*out));
 	out->fh = fi->fh;
@@ -153,6 +155,12 @@ static void fill_open(struct fuse_open_out *out, const struct fuse_file_info *fi
 	if (fi->parallel_direct_writes)
 		out->open_flags |= FOPEN_PARALLEL_DIRECT_WRITES;
 #endif
+	if (file && file->backing_id > 0) {
+		out->open_flags &= PROTOCOL_FOPEN_BESIDE_PASSTHROUGH;
+		out->open_flags |= PROTOCOL_FOPEN_PASSTHROUGH;
+		memcpy((char *)out + PROTOCOL_BACKING_ID_OFFSET, &file->backing_id,
+		       sizeof(file->backing_id));
+	}
 }
 
 static int entry_fail(fuse_req_t req, int err)
@@ -223,7 +231,7 @@ static int reply_opened(fuse_req_t req, struct finode *dir, const char *name,
 		entry_fail(req, err);
 	} else {
 		finode__entry_fill(&out.entry, dir, shown, inode, entry);
-		fill_open(&out.open, fi);
+		fill_open(&out.open, file, fi);
 		err = reply_counted(req, inode, &out.entry, sizeof(out));
 	}
 	if (err && file)
@@ -331,10 +339,12 @@ int finode_reply_statx(fuse_req_t req, struct finode *inode, const struct statx 
 int finode_reply_open(fuse_req_t req, struct finode_file *file, struct fuse_file_info *fi)
 {
 	struct finode_table *table = inode_table(file->inode);
+	struct fuse_open_out out;
 	int err;
 
 	fi->fh = file->fh;
-	err = fuse_reply_open(req, fi);
+	fill_open(&out, file, fi);
+	err = fuse_reply_buf(req, (const void *)&out, sizeof(out));
 	if (err)
 		finode_file_close(table, file->fh);
 	return err;

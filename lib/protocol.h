@@ -7,6 +7,7 @@
 #define FINODE_LIB_PROTOCOL_H
 
 #include <linux/fuse.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define PROTOCOL_STATX 52 /* opcode, 7.39 */
@@ -74,6 +75,27 @@ struct protocol_prune_out {
 	uint64_t spare;
 };
 
+/* In the place of fuse_init_out, behind flags2. */
+#define PROTOCOL_STACK_DEPTH_OFFSET (offsetof(struct fuse_init_out, flags2) + 4)
+
+/* Of fuse_open_out, and what it has in the place of its padding then. */
+#define PROTOCOL_BACKING_ID_OFFSET (offsetof(struct fuse_open_out, open_flags) + 4)
+#define PROTOCOL_FOPEN_PASSTHROUGH (1u << 7)
+/* What else an open reply may say with it; anything more is refused (fuse_file_io_open()).
+ */
+#define PROTOCOL_FOPEN_BESIDE_PASSTHROUGH                                                  \
+	(FOPEN_DIRECT_IO | FOPEN_NOFLUSH | (1u << 6) /* parallel direct writes */)
+
+struct protocol_backing_map {
+	int32_t fd;
+	uint32_t flags;
+	uint64_t padding;
+};
+
+#define PROTOCOL_BACKING_OPEN  _IOW(229, 1, struct protocol_backing_map)
+#define PROTOCOL_BACKING_CLOSE _IOW(229, 2, uint32_t)
+
+_Static_assert(sizeof(struct protocol_backing_map) == 16, "the kernel's fuse_backing_map");
 _Static_assert(sizeof(struct protocol_statx_in) == 24, "the kernel's fuse_statx_in");
 _Static_assert(sizeof(struct protocol_statx_out) == 288, "the kernel's fuse_statx_out");
 _Static_assert(sizeof(struct protocol_prune_out) == 16,

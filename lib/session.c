@@ -205,6 +205,11 @@ static ssize_t session_splice_receive(int in, off_t *in_off, int out, off_t *out
 
 /* ---- What goes out ---- */
 
+static bool may_pass_through(const struct session *s)
+{
+	return s->config.passthrough && s->kernel.features & FINODE_KERNEL_PASSTHROUGH;
+}
+
 /* Adds to the reply to INIT what libfuse leaves out. */
 static void complete_init(struct session *s, struct fuse_init_out *out)
 {
@@ -215,6 +220,16 @@ static void complete_init(struct session *s, struct fuse_init_out *out)
 			out->flags |= FUSE_PARALLEL_DIROPS;
 	}
 	s->setxattr_ext = (out->flags & FUSE_SETXATTR_EXT) != 0;
+	if (may_pass_through(s) && !(out->flags & FUSE_WRITEBACK_CACHE)) {
+		const uint32_t stack_depth =
+			1; /* the file's filesystem is no stacked one */
+
+		out->flags |= FUSE_INIT_EXT;
+		out->flags2 |= (uint32_t)(PROTOCOL_PASSTHROUGH >> 32);
+		memcpy((char *)out + PROTOCOL_STACK_DEPTH_OFFSET, &stack_depth,
+		       sizeof(stack_depth));
+		s->passthrough = true;
+	}
 }
 
 static ssize_t session_writev(int fd, struct iovec *iov, int count, void *userdata)
@@ -257,6 +272,20 @@ static void want_parallel_dirops(struct session *s, struct fuse_conn_info *conn)
 #endif
 }
 
+/* The same; the kernel takes it only without a writeback cache. */
+static void want_passthrough(struct session *s, struct fuse_conn_info *conn)
+{
+#ifdef FUSE_CAP_PASSTHROUGH
+	if (!may_pass_through(s) || fuse_get_feature_flag(conn, FUSE_CAP_WRITEBACK_CACHE))
+		return;
+	s->passthrough = fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
+	conn->max_backing_stack_depth = 1;
+#else
+	(void)s;
+	(void)conn;
+#endif
+}
+
 static void session_init(void *userdata, struct fuse_conn_info *conn)
 {
 	struct session *s = userdata;
@@ -269,6 +298,8 @@ static void session_init(void *userdata, struct fuse_conn_info *conn)
 	}
 	if (s->author.init)
 		s->author.init(userdata, conn);
+	if (!s->interposed)
+		want_passthrough(s, conn);
 	/* libfuse 3.14 wants it by default, and so shows an author who does not. */
 	if (before && !(conn->want & FUSE_CAP_PARALLEL_DIROPS))
 		s->serial_dirops = true;

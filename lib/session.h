@@ -6,7 +6,8 @@
  *
  * session.c owns the connection and sees each message on its way in and each reply on its
  * way out; message.c judges what comes in; foreign.c turns requests that this libfuse does
- * not know into some that it knows; notify.c owns what the server says unasked.
+ * not know into some that it knows; notify.c owns what the server says unasked, and
+ * passthrough.c the files that the kernel reads and writes by itself.
  *
  * libfuse from 3.18 on knows what a kernel of /dev/fuse sends, and from 3.18.3 on lets
  * nobody between it and its fd unless it was built for that. There the session keeps out of
@@ -46,6 +47,7 @@ struct session {
 	_Atomic bool initialised; /* kernel is set */
 	_Atomic uint64_t init_unique;
 	_Atomic bool setxattr_ext;
+	_Atomic bool passthrough; /* was asked for, and will be taken */
 	bool serial_dirops;
 	size_t max_write;
 

@@ -28,8 +28,13 @@ struct finode_file {
 	uint64_t fh;
 	/** The inode that is open; the file holds a reference. */
 	struct finode *inode;
+	/**
+	 * 0, or what finode_backing_open() has returned: the kernel reads and writes the
+	 * file by itself. The one field that the author's init() may set.
+	 */
+	int32_t backing_id;
 	/** The library's own. */
-	uint64_t library[1];
+	uint32_t library[1];
 };
 
 /** The author's side. The table keeps the pointer. No lock is held in callbacks. */

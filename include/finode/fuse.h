@@ -293,6 +293,11 @@ struct finode_session_config {
 	int serial_dirops;
 	/** How many notifications may wait; 0 for 65536. */
 	unsigned int notify_limit;
+	/**
+	 * Not 0: ask the kernel to read and write by itself what finode_backing_open() has
+	 * registered. Not together with a writeback cache. (protocol 7.40, Linux 6.9)
+	 */
+	int passthrough;
 };
 
 #define FINODE_SESSION_CONFIG_INIT                                                         \
@@ -382,6 +387,26 @@ struct finode_kernel {
  */
 FINODE_API const struct finode_kernel *finode_session_kernel(
 	const struct finode_session *session);
+
+/* ---- Passthrough ---- */
+
+/**
+ * Registers an open file of the host that the kernel is to read, write and map by itself,
+ * for an inode that shows it. An open file of that inode is opened for it by the author's
+ * init() of the file, which sets `backing_id` of its struct finode_file: then the replies
+ * to OPEN and CREATE say so. All files of an inode that are open at once must have the same
+ * id, or none: the kernel refuses a mixture with EIO.
+ * @param fd  of a regular file, borrowed: the kernel takes a reference of its own
+ * @return an id above 0, to be closed with finode_backing_close() when no file uses it;
+ *         -EOPNOTSUPP if it was not asked for (config.passthrough), not offered, or there
+ * is a writeback cache; -EPERM without CAP_SYS_ADMIN; -ELOOP for a file of a stacked
+ *         filesystem; other errors of the kernel's
+ * @since 0.1
+ */
+FINODE_API FINODE_NODISCARD int finode_backing_open(struct finode_session *session, int fd);
+
+/** Ends what finode_backing_open() has begun. @return 0 or a negative errno. @since 0.1 */
+FINODE_API int finode_backing_close(struct finode_session *session, int id);
 
 /* ---- Notifications: what the server tells the kernel ---- */
 
