@@ -94,11 +94,17 @@ static uint64_t subtract(struct finode *inode, uint64_t n)
 	return taken;
 }
 
-static void subtract_clamped(struct finode *inode, uint64_t n)
+/* @return false if more was to be taken than there was because the mount is detached */
+static bool subtract_clamped(struct finode *inode, uint64_t n)
 {
 	struct finode_table *table = inode_table(inode);
 	uint64_t taken = subtract(inode, n);
 
+	if (taken < n && mount_is_detached(inode->mount) &&
+	    !FINODE_MUTANT(late_is_too_much)) {
+		finode__mounts_settle(table, n - taken);
+		return false;
+	}
 	if (taken < n)
 		finode__log_first(
 			table, &table->rare.forgets_clamped,
@@ -106,6 +112,7 @@ static void subtract_clamped(struct finode *inode, uint64_t n)
 			"(further ones are only counted)",
 			(unsigned long long)inode->nodeid, (unsigned long long)n,
 			(unsigned long long)taken);
+	return true;
 }
 
 void finode_uncount(struct finode *inode, uint64_t n)
@@ -117,6 +124,7 @@ void finode_uncount(struct finode *inode, uint64_t n)
 void finode_forget(struct finode_table *table, uint64_t nodeid, uint64_t n)
 {
 	struct finode *inode;
+	_Atomic uint64_t *counter;
 
 	if (nodeid == FINODE_ROOT_ID && !FINODE_MUTANT(root_forgotten)) {
 		atomic_fetch_add_explicit(&table->rare.forgets_root, 1,
@@ -134,9 +142,9 @@ void finode_forget(struct finode_table *table, uint64_t nodeid, uint64_t n)
 		return;
 	}
 	FINODE_YIELD("forget: got the inode");
-	atomic_fetch_add_explicit(&inode_shard(inode)->forgets, 1, memory_order_relaxed);
-	if (n != 0)
-		subtract_clamped(inode, n);
+	counter = n == 0 || subtract_clamped(inode, n) ? &inode_shard(inode)->forgets
+						       : &table->mounts.forgets_late;
+	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 	finode_put(inode);
 }
 

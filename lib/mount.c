@@ -482,9 +482,7 @@ void finode_mount_detach(struct finode_mount *mount)
 		if (inode->mount == mount) {
 			finode_retire(inode);
 			if (!FINODE_MUTANT(detach_keeps_counts))
-				atomic_fetch_add_explicit(&table->mounts.owed,
-							  finode__count_clear(inode),
-							  memory_order_relaxed);
+				finode__mount_owe(inode);
 		}
 		finode_put(inode);
 	}

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "count.h"
 #include "finode/alias.h"
 #include "inode.h"
 #include "name.h"
@@ -119,6 +120,23 @@ void finode__mounts_forget(struct finode_table *table)
 	while ((mount = finode__mounts_next(table, mount)))
 		finode_put(finode__mount_forget_root(mount));
 	atomic_store_explicit(&table->mounts.owed, 0, memory_order_relaxed);
+}
+
+void finode__mount_owe(struct finode *inode)
+{
+	atomic_fetch_add_explicit(&mounts_of(inode->mount)->owed,
+				  finode__count_clear(inode), memory_order_relaxed);
+}
+
+void finode__mounts_settle(struct finode_table *table, uint64_t n)
+{
+	_Atomic uint64_t *owed = &table->mounts.owed;
+	uint64_t before = atomic_load_explicit(owed, memory_order_relaxed);
+
+	while (!atomic_compare_exchange_weak_explicit(
+		owed, &before, before - (n < before ? n : before), memory_order_relaxed,
+		memory_order_relaxed))
+		;
 }
 
 bool finode__mounts_expect_forget(struct finode_table *table, uint64_t n)
