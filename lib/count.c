@@ -37,7 +37,7 @@ static bool count_first(struct finode *inode, uint64_t n)
 		return true; /* reported; not counted, so the inode is merely forgotten
 				early */
 	if (atomic_compare_exchange_strong_explicit(inode_nlookup(inode), &zero, n,
-						    memory_order_acq_rel,
+						    memory_order_seq_cst,
 						    memory_order_relaxed)) {
 		FINODE_YIELD("count: the first is counted");
 		if (FINODE_MUTANT(count_before_reference))
@@ -59,7 +59,7 @@ static bool count_more(struct finode *inode, uint64_t n)
 			return false;
 		after = before + n < before ? NLOOKUP_SATURATED : before + n;
 	} while (!atomic_compare_exchange_weak_explicit(inode_nlookup(inode), &before,
-							after, memory_order_acq_rel,
+							after, memory_order_seq_cst,
 							memory_order_relaxed));
 	return true;
 }
@@ -70,6 +70,14 @@ void finode_count(struct finode *inode, uint64_t n)
 		return;
 	while (!count_more(inode, n) && !count_first(inode, n))
 		;
+	if (mount_is_first(inode->mount) || FINODE_MUTANT(count_what_is_detached))
+		return;
+	/*
+	 * Whoever detaches marks the mount and then clears the counts, and here it is the
+	 * other way round, all in one order: so one of the two sees the other.
+	 */
+	if (atomic_load_explicit(&mount_core(inode->mount)->detached, memory_order_seq_cst))
+		finode__mount_owe(inode);
 }
 
 /* m -> max(m - n, 0). @return how much was taken */
@@ -165,7 +173,7 @@ void finode_forget_batch(struct finode_table *table, const struct finode_forget_
 uint64_t finode__count_clear(struct finode *inode)
 {
 	uint64_t before =
-		atomic_exchange_explicit(inode_nlookup(inode), 0, memory_order_acq_rel);
+		atomic_exchange_explicit(inode_nlookup(inode), 0, memory_order_seq_cst);
 
 	if (before != 0 && !FINODE_MUTANT(clear_keeps_reference))
 		drop_counts_reference(inode);

@@ -451,7 +451,8 @@ static bool mark_detached(struct finode_mount *mount)
 	marked = !mount_is_detached(mount);
 	if (marked) {
 		remove_id_locked(mount);
-		atomic_store_explicit(&core->detached, 1, memory_order_release);
+		/* See finode_count(). */
+		atomic_store_explicit(&core->detached, 1, memory_order_seq_cst);
 		mounts->detached++;
 	}
 	lock_release(&mounts->lock);
