@@ -476,7 +476,8 @@ void finode_mount_detach(struct finode_mount *mount)
 
 	if (!mark_detached(mount))
 		return;
-	finode_put(finode__mount_forget_root(mount));
+	if (!FINODE_MUTANT(detach_keeps_the_root))
+		finode_put(finode__mount_forget_root(mount));
 	pass_all_shards(table);
 	FINODE_YIELD("detach: marked");
 	while ((inode = finode__slots_next(&table->inodes, &cursor))) {

@@ -73,11 +73,11 @@ bool finode__mount_cross(struct finode *dir, const char *name, struct finode *in
 	struct mounts *mounts = mounts_of(mount);
 	struct finode *before;
 
-	if (mount == dir->mount || name_is_dot(name))
+	if (mount == dir->mount || (name_is_dot(name) && !FINODE_MUTANT(up_is_a_submount)))
 		return false;
 	atomic_store_explicit(&mount_core(mount)->root, inode->nodeid,
 			      memory_order_relaxed);
-	if (inode->type != S_IFDIR)
+	if (inode->type != S_IFDIR && !FINODE_MUTANT(announce_files))
 		return false;
 	if (!atomic_load_explicit(&mounts->announces, memory_order_relaxed) &&
 	    !FINODE_MUTANT(announce_unasked))
@@ -96,7 +96,8 @@ void finode__mount_withdraw(struct finode *inode)
 	struct finode *kept = NULL;
 
 	lock_take(&mounts->lock);
-	if (core->announced == inode->nodeid && --core->announcements == 0)
+	if (core->announced == inode->nodeid &&
+	    (--core->announcements == 0 || FINODE_MUTANT(withdraw_all)))
 		kept = clear_locked(inode->mount);
 	lock_release(&mounts->lock);
 	finode_put(kept);
@@ -118,7 +119,8 @@ void finode__mounts_forget(struct finode_table *table)
 	struct finode_mount *mount = NULL;
 
 	while ((mount = finode__mounts_next(table, mount)))
-		finode_put(finode__mount_forget_root(mount));
+		if (!FINODE_MUTANT(roots_outlive_the_session))
+			finode_put(finode__mount_forget_root(mount));
 	atomic_store_explicit(&table->mounts.owed, 0, memory_order_relaxed);
 }
 
@@ -173,7 +175,7 @@ struct finode_alias *finode_mount_point(struct finode_mount *mount)
 
 int finode_mount_check_same(const struct finode *a, const struct finode *b)
 {
-	return a->mount == b->mount ? 0 : -EXDEV;
+	return a->mount == b->mount || FINODE_MUTANT(links_cross) ? 0 : -EXDEV;
 }
 
 /* ---- The host's mounts ---- */
@@ -243,7 +245,8 @@ int finode_mount_syncfs(struct finode_table *table, uint64_t nodeid)
 	while ((mount = finode__mounts_next(table, mount))) {
 		int err = 0;
 
-		if (belongs_to(mount, inode->mount)) {
+		if (belongs_to(mount, FINODE_MUTANT(sync_the_first) ? table->mounts.first
+								    : inode->mount)) {
 			finode__lock_check_none_held("sync() of a mount");
 			err = ops->sync(mount);
 		}
