@@ -37,7 +37,7 @@ static bool count_first(struct finode *inode, uint64_t n)
 		return true; /* reported; not counted, so the inode is merely forgotten
 				early */
 	if (atomic_compare_exchange_strong_explicit(inode_nlookup(inode), &zero, n,
-						    memory_order_acq_rel,
+						    memory_order_seq_cst,
 						    memory_order_relaxed)) {
 		FINODE_YIELD("count: the first is counted");
 		if (FINODE_MUTANT(count_before_reference))
@@ -59,7 +59,7 @@ static bool count_more(struct finode *inode, uint64_t n)
 			return false;
 		after = before + n < before ? NLOOKUP_SATURATED : before + n;
 	} while (!atomic_compare_exchange_weak_explicit(inode_nlookup(inode), &before,
-							after, memory_order_acq_rel,
+							after, memory_order_seq_cst,
 							memory_order_relaxed));
 	return true;
 }
@@ -70,6 +70,14 @@ void finode_count(struct finode *inode, uint64_t n)
 		return;
 	while (!count_more(inode, n) && !count_first(inode, n))
 		;
+	if (mount_is_first(inode->mount) || FINODE_MUTANT(count_what_is_detached))
+		return;
+	/*
+	 * Whoever detaches marks the mount and then clears the counts, and here it is the
+	 * other way round, all in one order: so one of the two sees the other.
+	 */
+	if (atomic_load_explicit(&mount_core(inode->mount)->detached, memory_order_seq_cst))
+		finode__mount_owe(inode);
 }
 
 /* m -> max(m - n, 0). @return how much was taken */
@@ -94,11 +102,17 @@ static uint64_t subtract(struct finode *inode, uint64_t n)
 	return taken;
 }
 
-static void subtract_clamped(struct finode *inode, uint64_t n)
+/* @return false if more was to be taken than there was because the mount is detached */
+static bool subtract_clamped(struct finode *inode, uint64_t n)
 {
 	struct finode_table *table = inode_table(inode);
 	uint64_t taken = subtract(inode, n);
 
+	if (taken < n && mount_is_detached(inode->mount) &&
+	    !FINODE_MUTANT(late_is_too_much)) {
+		finode__mounts_settle(table, n - taken);
+		return false;
+	}
 	if (taken < n)
 		finode__log_first(
 			table, &table->rare.forgets_clamped,
@@ -106,6 +120,7 @@ static void subtract_clamped(struct finode *inode, uint64_t n)
 			"(further ones are only counted)",
 			(unsigned long long)inode->nodeid, (unsigned long long)n,
 			(unsigned long long)taken);
+	return true;
 }
 
 void finode_uncount(struct finode *inode, uint64_t n)
@@ -117,6 +132,7 @@ void finode_uncount(struct finode *inode, uint64_t n)
 void finode_forget(struct finode_table *table, uint64_t nodeid, uint64_t n)
 {
 	struct finode *inode;
+	_Atomic uint64_t *counter;
 
 	if (nodeid == FINODE_ROOT_ID && !FINODE_MUTANT(root_forgotten)) {
 		atomic_fetch_add_explicit(&table->rare.forgets_root, 1,
@@ -134,9 +150,9 @@ void finode_forget(struct finode_table *table, uint64_t nodeid, uint64_t n)
 		return;
 	}
 	FINODE_YIELD("forget: got the inode");
-	atomic_fetch_add_explicit(&inode_shard(inode)->forgets, 1, memory_order_relaxed);
-	if (n != 0)
-		subtract_clamped(inode, n);
+	counter = n == 0 || subtract_clamped(inode, n) ? &inode_shard(inode)->forgets
+						       : &table->mounts.forgets_late;
+	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 	finode_put(inode);
 }
 
@@ -157,7 +173,7 @@ void finode_forget_batch(struct finode_table *table, const struct finode_forget_
 uint64_t finode__count_clear(struct finode *inode)
 {
 	uint64_t before =
-		atomic_exchange_explicit(inode_nlookup(inode), 0, memory_order_acq_rel);
+		atomic_exchange_explicit(inode_nlookup(inode), 0, memory_order_seq_cst);
 
 	if (before != 0 && !FINODE_MUTANT(clear_keeps_reference))
 		drop_counts_reference(inode);

@@ -129,7 +129,7 @@ void finode__entry_fill(struct fuse_entry_out *out, struct finode *dir, const ch
 
 void finode__entry_undo(const struct fuse_entry_out *out, struct finode *inode)
 {
-	if (out->attr.flags & FUSE_ATTR_SUBMOUNT)
+	if (out->attr.flags & FUSE_ATTR_SUBMOUNT && !FINODE_MUTANT(no_withdrawal))
 		finode__mount_withdraw(inode);
 	if (!FINODE_MUTANT(no_undo))
 		finode_uncount(inode, 1);

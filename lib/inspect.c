@@ -48,13 +48,13 @@ void finode_table_stats(struct finode_table *table, struct finode_stats *stats, 
 
 	for (unsigned int i = 0; i < table->shard_count; i++)
 		add_shard(&sum, &table->shards[i]);
-	sum.forgets += sum.forgets_unknown + sum.forgets_root;
 	sum.bytes += sizeof(*table) + (table->shard_count * sizeof(struct shard)) +
 		     CACHE_LINE - 1 + finode__slots_bytes(&table->inodes) +
 		     finode__slots_bytes(&table->files);
 	if (table->names)
 		finode__names_stats(table->names, &sum);
 	finode__mounts_stats(table, &sum);
+	sum.forgets += sum.forgets_unknown + sum.forgets_root + sum.forgets_late;
 	memset(stats, 0, size);
 	memcpy(stats, &sum, size < sizeof(sum) ? size : sizeof(sum));
 }

@@ -452,7 +452,8 @@ static bool mark_detached(struct finode_mount *mount)
 	if (marked) {
 		if (!FINODE_MUTANT(detached_keeps_its_id))
 			remove_id_locked(mount);
-		atomic_store_explicit(&core->detached, 1, memory_order_release);
+		/* See finode_count(). */
+		atomic_store_explicit(&core->detached, 1, memory_order_seq_cst);
 		mounts->detached++;
 	}
 	lock_release(&mounts->lock);
@@ -476,16 +477,15 @@ void finode_mount_detach(struct finode_mount *mount)
 
 	if (!mark_detached(mount))
 		return;
-	finode_put(finode__mount_forget_root(mount));
+	if (!FINODE_MUTANT(detach_keeps_the_root))
+		finode_put(finode__mount_forget_root(mount));
 	pass_all_shards(table);
 	FINODE_YIELD("detach: marked");
 	while ((inode = finode__slots_next(&table->inodes, &cursor))) {
 		if (inode->mount == mount) {
 			finode_retire(inode);
 			if (!FINODE_MUTANT(detach_keeps_counts))
-				atomic_fetch_add_explicit(&table->mounts.owed,
-							  finode__count_clear(inode),
-							  memory_order_relaxed);
+				finode__mount_owe(inode);
 		}
 		finode_put(inode);
 	}

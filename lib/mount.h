@@ -119,8 +119,12 @@ void finode__mount_withdraw(struct finode *inode);
 struct finode *finode__mount_forget_root(struct finode_mount *mount);
 /* Of all mounts: the connection has ended. */
 void finode__mounts_forget(struct finode_table *table);
+/* What the kernel counts of an inode of a detached mount is not counted here any more. */
+void finode__mount_owe(struct finode *inode);
 /* A FORGET of an unknown nodeid: does it come for an inode of a detached mount? */
 bool finode__mounts_expect_forget(struct finode_table *table, uint64_t n);
+/* So many of those lookups are forgotten, or have never come to the kernel. */
+void finode__mounts_settle(struct finode_table *table, uint64_t n);
 
 /* mount_ino.c; with the lock held: the mount's numbers may be used for others. */
 void finode__mount_unmap_locked(struct finode_mount *mount);

@@ -190,7 +190,7 @@ static int map_prefix_locked(struct finode_table *table, const struct mapping_ke
 	prefix = take_prefix_locked(table, key, the_first);
 	if (prefix < 0)
 		return (int)prefix;
-	*value = (uint64_t)prefix << HOST_BITS;
+	*value = FINODE_MUTANT(one_prefix) ? 0 : (uint64_t)prefix << HOST_BITS;
 	err = add_locked(table, key, *value);
 	if (err)
 		give_prefix_locked(&table->mounts, (uint32_t)prefix);

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "count.h"
 #include "finode/alias.h"
 #include "inode.h"
 #include "name.h"
@@ -72,11 +73,11 @@ bool finode__mount_cross(struct finode *dir, const char *name, struct finode *in
 	struct mounts *mounts = mounts_of(mount);
 	struct finode *before;
 
-	if (mount == dir->mount || name_is_dot(name))
+	if (mount == dir->mount || (name_is_dot(name) && !FINODE_MUTANT(up_is_a_submount)))
 		return false;
 	atomic_store_explicit(&mount_core(mount)->root, inode->nodeid,
 			      memory_order_relaxed);
-	if (inode->type != S_IFDIR)
+	if (inode->type != S_IFDIR && !FINODE_MUTANT(announce_files))
 		return false;
 	if (!atomic_load_explicit(&mounts->announces, memory_order_relaxed) &&
 	    !FINODE_MUTANT(announce_unasked))
@@ -95,7 +96,8 @@ void finode__mount_withdraw(struct finode *inode)
 	struct finode *kept = NULL;
 
 	lock_take(&mounts->lock);
-	if (core->announced == inode->nodeid && --core->announcements == 0)
+	if (core->announced == inode->nodeid &&
+	    (--core->announcements == 0 || FINODE_MUTANT(withdraw_all)))
 		kept = clear_locked(inode->mount);
 	lock_release(&mounts->lock);
 	finode_put(kept);
@@ -117,8 +119,26 @@ void finode__mounts_forget(struct finode_table *table)
 	struct finode_mount *mount = NULL;
 
 	while ((mount = finode__mounts_next(table, mount)))
-		finode_put(finode__mount_forget_root(mount));
+		if (!FINODE_MUTANT(roots_outlive_the_session))
+			finode_put(finode__mount_forget_root(mount));
 	atomic_store_explicit(&table->mounts.owed, 0, memory_order_relaxed);
+}
+
+void finode__mount_owe(struct finode *inode)
+{
+	atomic_fetch_add_explicit(&mounts_of(inode->mount)->owed,
+				  finode__count_clear(inode), memory_order_relaxed);
+}
+
+void finode__mounts_settle(struct finode_table *table, uint64_t n)
+{
+	_Atomic uint64_t *owed = &table->mounts.owed;
+	uint64_t before = atomic_load_explicit(owed, memory_order_relaxed);
+
+	while (!atomic_compare_exchange_weak_explicit(
+		owed, &before, before - (n < before ? n : before), memory_order_relaxed,
+		memory_order_relaxed))
+		;
 }
 
 bool finode__mounts_expect_forget(struct finode_table *table, uint64_t n)
@@ -155,7 +175,7 @@ struct finode_alias *finode_mount_point(struct finode_mount *mount)
 
 int finode_mount_check_same(const struct finode *a, const struct finode *b)
 {
-	return a->mount == b->mount ? 0 : -EXDEV;
+	return a->mount == b->mount || FINODE_MUTANT(links_cross) ? 0 : -EXDEV;
 }
 
 /* ---- The host's mounts ---- */
@@ -225,7 +245,8 @@ int finode_mount_syncfs(struct finode_table *table, uint64_t nodeid)
 	while ((mount = finode__mounts_next(table, mount))) {
 		int err = 0;
 
-		if (belongs_to(mount, inode->mount)) {
+		if (belongs_to(mount, FINODE_MUTANT(sync_the_first) ? table->mounts.first
+								    : inode->mount)) {
 			finode__lock_check_none_held("sync() of a mount");
 			err = ops->sync(mount);
 		}

@@ -8,7 +8,8 @@ set -eu
 
 tests='schedules name_schedules slots inode count file table alias obtain_at rename path
 	dirlock unlink mount mount_ino mount_root mount_schedules'
-fuse_tests='entry names_glue session notify faults' # linked with the fake kernel
+# linked with the fake kernel
+fuse_tests='entry names_glue session notify faults submounts mounts_glue'
 seconds=20 # for one test program; one that hangs has noticed too
 
 # compile DIR FLAG FILE..: objects of DIR, named after the files

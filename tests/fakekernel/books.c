@@ -75,6 +75,7 @@ void books_clear(struct books *books)
 		HASH_DEL(books->head, book);
 		free(book);
 	}
+	crossings_clear_locked(books);
 	pthread_mutex_unlock(&books->mutex);
 }
 
@@ -103,7 +104,7 @@ void books_complain(struct books *books, const char *format, ...)
 	va_end(args);
 }
 
-static struct book *book_of_locked(struct books *books, uint64_t nodeid)
+struct book *books_find_locked(struct books *books, uint64_t nodeid)
 {
 	struct book *book;
 
@@ -111,7 +112,8 @@ static struct book *book_of_locked(struct books *books, uint64_t nodeid)
 	return book;
 }
 
-void books_count(struct books *books, uint64_t nodeid, uint64_t generation, mode_t mode)
+void books_count(struct books *books, uint64_t nodeid, uint64_t generation, mode_t mode,
+		 int submount)
 {
 	const char *wrong = NULL;
 	struct book *book;
@@ -121,19 +123,27 @@ void books_count(struct books *books, uint64_t nodeid, uint64_t generation, mode
 		return;
 	}
 	pthread_mutex_lock(&books->mutex);
-	book = book_of_locked(books, nodeid);
+	book = books_find_locked(books, nodeid);
 	if (!book) {
 		book = calloc(1, sizeof(*book));
 		book->nodeid = nodeid;
 		book->generation = generation;
 		book->type = mode & S_IFMT;
+		book->submount = -1;
 		HASH_ADD(hh, books->head, nodeid, sizeof(nodeid), book);
 	}
 	if (book->generation != generation)
 		wrong = "generation";
 	if (book->type != (mode & S_IFMT))
 		wrong = "type";
+	/* Each revalidation would fail, and the directory would be looked up for ever. */
+	if (submount >= 0 && book->submount >= 0 && book->submount != submount)
+		wrong = "being the root of a submount";
+	if (submount >= 0)
+		book->submount = submount;
 	book->count++;
+	if (submount > 0)
+		crossings_note_locked(books, nodeid);
 	pthread_mutex_unlock(&books->mutex);
 	if (wrong)
 		books_complain(books, "nodeid %#lx changed its %s", (unsigned long)nodeid,
@@ -142,14 +152,16 @@ void books_count(struct books *books, uint64_t nodeid, uint64_t generation, mode
 
 uint64_t books_take(struct books *books, uint64_t nodeid, uint64_t n)
 {
+	uint64_t held, most = 0;
 	struct book *book;
 
 	pthread_mutex_lock(&books->mutex);
-	book = book_of_locked(books, nodeid);
-	if (!book)
-		n = 0;
-	else if (n > book->count)
-		n = book->count;
+	book = books_find_locked(books, nodeid);
+	held = crossings_hold_locked(books, nodeid);
+	if (book && book->count > held)
+		most = book->count - held;
+	if (n > most)
+		n = most;
 	if (book)
 		book->count -= n;
 	/* The entry stays: a nodeid that comes again must be what it was. */
@@ -163,7 +175,7 @@ uint64_t books_of(struct books *books, uint64_t nodeid)
 	uint64_t count;
 
 	pthread_mutex_lock(&books->mutex);
-	book = book_of_locked(books, nodeid);
+	book = books_find_locked(books, nodeid);
 	count = book ? book->count : 0;
 	pthread_mutex_unlock(&books->mutex);
 	return count;
@@ -179,13 +191,39 @@ uint64_t books_any(struct books *books)
 	{
 		if (book->count > 0 && nodeid == 0)
 			nodeid = book->nodeid;
-		else if (book->count == 0) {
+		else if (book->count == 0 && book->submount <= 0) {
 			HASH_DEL(books->head, book);
 			free(book);
 		}
 	}
 	pthread_mutex_unlock(&books->mutex);
 	return nodeid;
+}
+
+uint64_t books_next(struct books *books, uint64_t nodeid)
+{
+	struct book *book, *next;
+	uint64_t found = 0;
+
+	pthread_mutex_lock(&books->mutex);
+	HASH_ITER(hh, books->head, book, next)
+	{
+		if (book->count > 0 && book->nodeid > nodeid &&
+		    (found == 0 || book->nodeid < found))
+			found = book->nodeid;
+	}
+	pthread_mutex_unlock(&books->mutex);
+	return found;
+}
+
+/* A root that was announced stays, guarantee I, though the kernel has forgotten it. */
+static bool stays_uncounted(struct finode_table *table, const struct book *book)
+{
+	FINODE_AUTOPUT struct finode *inode = book->submount > 0 && book->count == 0
+						      ? finode_get(table, book->nodeid)
+						      : NULL;
+
+	return inode != NULL;
 }
 
 static int compare_one(struct finode_table *table, const struct book *book, char *why,
@@ -206,21 +244,25 @@ int books_compare(struct books *books, struct finode_table *table, char *why, si
 {
 	struct book *book, *next;
 	struct finode_stats stats;
-	uint64_t known = 1; /* the root */
+	uint64_t known = 1, kept = 0; /* the root */
 	int err = 0;
 
 	pthread_mutex_lock(&books->mutex);
 	HASH_ITER(hh, books->head, book, next)
 	{
 		known += book->count > 0;
+		kept += stays_uncounted(table, book);
 		if (!err)
 			err = compare_one(table, book, why, size);
 	}
 	pthread_mutex_unlock(&books->mutex);
 	finode_table_stats(table, &stats, sizeof(stats));
-	if (!err && stats.inodes != known) {
-		snprintf(why, size, "the kernel knows %lu inodes, the server %lu",
-			 (unsigned long)known, (unsigned long)stats.inodes);
+	if (!err && (stats.inodes != known + kept || kept > stats.roots_kept)) {
+		snprintf(why, size,
+			 "the kernel knows %lu inodes, %lu roots stay without it; the "
+			 "server knows %lu and keeps %lu",
+			 (unsigned long)known, (unsigned long)kept,
+			 (unsigned long)stats.inodes, (unsigned long)stats.roots_kept);
 		err = -1;
 	}
 	return err;

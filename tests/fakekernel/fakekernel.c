@@ -296,9 +296,14 @@ struct books *connection_books(struct fakekernel *fk)
 	 FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES | FUSE_EXPORT_SUPPORT | FUSE_SUBMOUNTS |    \
 	 FUSE_INIT_EXT | FUSE_HAS_EXPIRE_ONLY | 1ull << 39 /* HAS_RESEND */)
 
+uint64_t connection_offers(const struct fakekernel *fk)
+{
+	return INIT_FLAGS & ~fk->options.no_flags;
+}
+
 static int send_init(struct fakekernel *fk)
 {
-	const uint64_t flags = INIT_FLAGS & ~fk->options.no_flags;
+	const uint64_t flags = connection_offers(fk);
 	const struct fuse_init_in in = {
 		.major = FUSE_KERNEL_VERSION,
 		.minor = fk->options.minor ? fk->options.minor : 45,
@@ -383,11 +388,17 @@ struct fakekernel *fk_start(const struct fk_options *options)
 		return NULL;
 	fk->options = *options;
 	books_init(&fk->books);
+	fk->books.old_submounts = options->old_submounts;
 	pthread_mutex_init(&fk->mutex, NULL);
 	pthread_cond_init(&fk->replied, NULL);
 	finode_table_stats(options->server.table, &stats, sizeof(stats));
 	fk->forgets_before = stats.forgets;
 	return begin_session(fk) == 0 ? fk : NULL;
+}
+
+void fk_offer_all_but(struct fakekernel *fk, uint64_t no_flags)
+{
+	fk->options.no_flags = no_flags;
 }
 
 int fk_reinit(struct fakekernel *fk)

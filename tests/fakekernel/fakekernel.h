@@ -28,6 +28,13 @@ struct fk_options {
 	unsigned int workers; /* threads of the session, 1 to 8 */
 	uint32_t minor;	      /* of the protocol; 0 for the newest that is known */
 	uint64_t no_flags;    /* of INIT that are not to be offered */
+	/*
+	 * What becomes of the first lookup of a submount's root. In kernels from 5.15.146,
+	 * 6.1.70, 6.6.9, 6.7 on the mountpoint and the submount share it: it is forgotten
+	 * by itself, once both have gone. In older ones it is the mountpoint's, and so
+	 * forgotten while the submount is in use.
+	 */
+	bool old_submounts;
 };
 
 /* Starts the session and sends INIT. Returns NULL if it could not. */
@@ -55,6 +62,8 @@ uint32_t fk_init_flags(const struct fakekernel *fk);
  * answers a second INIT on one session with EIO). The books are empty then.
  */
 int fk_reinit(struct fakekernel *fk);
+/* From the next INIT on these flags are not offered. */
+void fk_offer_all_but(struct fakekernel *fk, uint64_t no_flags);
 
 /* Cuts the connection, with a DESTROY before if asked for; waits for the workers. */
 void fk_stop(struct fakekernel *fk, bool destroy);
@@ -80,6 +89,8 @@ struct fk_client {
 	unsigned int refuse_percent; /* how many replies are refused, 0 to 100 */
 	unsigned int lie_percent; /* how often fk_client_play() forgets what it may not */
 	bool refused;		  /* was the last one? */
+	unsigned int mounts; /* fk_client_play() crosses into as many: "m0", "m1", .. */
+	bool mounts_stay;    /* and complains of a root in use that does not answer */
 	struct fuse_forget_data held[FK_HELD_MAX];
 	unsigned int held_count;
 };
@@ -95,6 +106,7 @@ struct fk_entry {
 	uint64_t fh;	      /* of CREATE */
 	uint32_t open_flags;  /* of CREATE */
 	double entry_timeout; /* seconds, of a negative entry too */
+	bool submount;	      /* announced as the root of one */
 };
 
 void fk_client_init(struct fk_client *client, struct fakekernel *fk, uint64_t seed);
@@ -154,8 +166,20 @@ uint64_t fk_cached(struct fakekernel *fk, uint64_t parent, const char *name);
 void fk_forget_everything(struct fk_client *c);
 
 /*
+ * A directory whose entry had `submount` set is a mountpoint for the kernel, which mounts a
+ * filesystem on it when somebody goes in, and may forget the name while somebody is in
+ * there. All return 0; or -ENOENT if there is no such mountpoint, or nobody in it.
+ */
+int fk_enter_submount(struct fk_client *c, uint64_t nodeid);
+int fk_evict_mountpoint(struct fk_client *c, uint64_t nodeid);
+int fk_leave_submount(struct fk_client *c, uint64_t nodeid);
+/* Asks for the attributes of all it counts, and drops what is ESTALE. Returns how many. */
+unsigned int fk_drop_stale(struct fk_client *c);
+
+/*
  * Plays a user of the filesystem: `steps` random operations on a few names in two
- * directories, with FORGETs held back and sent at random. Ends with nothing held back.
+ * directories, with FORGETs held back and sent at random; in worlds with mounts, also in
+ * submounts, whose mountpoints go and come. Ends with nothing held back, in no submount.
  */
 void fk_client_play(struct fk_client *c, unsigned long steps);
 

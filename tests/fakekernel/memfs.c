@@ -9,27 +9,31 @@
 #include <string.h>
 
 #include "memfs_objects.h"
+
 struct mem_file {
 	struct finode_file base;
 	struct memfs *fs;
 };
 
 struct mem_object {
-	struct memfs *fs;
-	struct node *node; /* NULL once init() took it */
+	struct mem_place at; /* its node is NULL once init() took it */
 	struct stat st;
 };
+
 static int mem_init(struct finode *base, void *arg)
 {
 	struct mem_object *obj = arg;
 
-	if (obj->fs->init_error)
-		return obj->fs->init_error;
-	mem_inode(base)->node = obj->node;
-	mem_inode(base)->serial = obj->node->serial;
-	mem_inode(base)->fs = obj->fs;
-	obj->node = NULL;
-	obj->fs->inits++;
+	struct memfs *fs = obj->at.volume->fs;
+
+	if (fs->init_error)
+		return fs->init_error;
+	mem_inode(base)->node = obj->at.node;
+	mem_inode(base)->serial = obj->at.node->serial;
+	mem_inode(base)->tree = obj->at.volume->tree;
+	mem_inode(base)->fs = fs;
+	obj->at.node = NULL;
+	fs->inits++;
 	return 0;
 }
 
@@ -37,14 +41,14 @@ static int mem_match(struct finode *base, void *arg)
 {
 	const struct mem_object *obj = arg;
 
-	return mem_inode(base)->serial == obj->node->serial;
+	return mem_inode(base)->serial == obj->at.node->serial;
 }
 
 static void mem_unlinked(struct finode *base)
 {
 	struct mem_inode *inode = mem_inode(base);
 
-	tree_drop(inode->fs->tree, inode->node);
+	tree_drop(inode->tree, inode->node);
 	inode->node = NULL;
 }
 
@@ -52,8 +56,8 @@ static int mem_rebind(struct finode *base, void *arg)
 {
 	struct mem_object *obj = arg;
 
-	mem_inode(base)->node = obj->node;
-	obj->node = NULL;
+	mem_inode(base)->node = obj->at.node;
+	obj->at.node = NULL;
 	return 0;
 }
 
@@ -62,7 +66,7 @@ static void mem_evict(struct finode *base)
 	struct memfs *fs = mem_inode(base)->fs;
 
 	if (mem_inode(base)->node)
-		tree_drop(fs->tree, mem_inode(base)->node);
+		tree_drop(mem_inode(base)->tree, mem_inode(base)->node);
 	fs->evicts++;
 }
 
@@ -81,6 +85,7 @@ static const struct finode_ops mem_ops_with_names = {
 	.unlinked = mem_unlinked,
 	.rebind = mem_rebind,
 };
+
 int mem_use(struct finode *inode, struct finode **pinned)
 {
 	int err = finode_pin(inode);
@@ -119,21 +124,29 @@ static struct finode_key mem_key(const struct mem_object *obj)
 int mem_obtain(struct memfs *fs, struct finode *dir, struct node *node,
 	       struct finode **inode, struct finode_entry *entry)
 {
-	struct mem_object obj = {.fs = fs, .node = node};
-	int err;
+	struct mem_object obj = {.at.node = node};
+	FINODE_MOUNT_AUTOPUT struct finode_mount *mount = NULL;
+	struct stat st;
+	int err = mem_cross(fs, dir, &obj.at, &mount);
 
-	tree_stat(fs->tree, node, &obj.st);
-	err = finode_obtain(dir->mount, mem_key(&obj), &obj, inode);
+	tree_stat(obj.at.volume->tree, obj.at.node, &obj.st);
+	st = obj.st;
+	if (!err)
+		err = mem_number(fs, mount, &st);
+	if (!err)
+		err = finode_obtain(mount, mem_key(&obj), &obj, inode);
 	*entry = (struct finode_entry){
-		.attr = obj.st, .entry_timeout = fs->timeout, .attr_timeout = fs->timeout};
+		.attr = st, .entry_timeout = fs->timeout, .attr_timeout = fs->timeout};
 	if (fs->bogus_type)
 		entry->attr.st_mode ^= S_IFREG ^ S_IFDIR;
 	if (fs->bogus_size)
 		entry->attr.st_size = -1;
-	if (obj.node)
-		tree_drop(fs->tree, obj.node);
+	if (obj.at.node)
+		tree_drop(obj.at.volume->tree, obj.at.node);
+	mem_volume_put(obj.at.volume);
 	return err < 0 ? err : 0;
 }
+
 /* What a test does to the server is no news; the statistics count it. */
 static void quiet_log(enum finode_log_level level, const char *message, void *user)
 {
@@ -146,16 +159,17 @@ int memfs_start(struct memfs *fs, void (*change)(struct finode_config *config, v
 		void *arg)
 {
 	struct finode_config config = FINODE_CONFIG_INIT;
-	struct mem_object root = {.fs = fs};
+	struct mem_object root = {.at.volume = &fs->main};
 	int err;
 
 	*fs = (struct memfs){.timeout = 1};
 	fs->tree = tree_create(&fs->nodes);
 	if (!fs->tree)
 		return -ENOMEM;
-	root.node = fs->tree->root;
-	tree_hold(fs->tree, root.node);
-	tree_stat(fs->tree, root.node, &root.st);
+	mem_volumes_init(fs);
+	root.at.node = fs->tree->root;
+	tree_hold(fs->tree, root.at.node);
+	tree_stat(fs->tree, root.at.node, &root.st);
 	config.ops = &mem_ops;
 	config.file_ops = &mem_file_ops;
 	config.root_key = mem_key(&root);
@@ -165,10 +179,13 @@ int memfs_start(struct memfs *fs, void (*change)(struct finode_config *config, v
 	if (change)
 		change(&config, arg);
 	fs->names = config.aliases;
+	fs->mounts = config.mount_ops != NULL;
+	config.root_mount_arg = &fs->main;
 	err = finode_table_create(&config, &fs->table);
 	if (err) {
-		if (root.node)
-			tree_drop(fs->tree, root.node);
+		if (root.at.node)
+			tree_drop(fs->tree, root.at.node);
+		mem_volumes_finish(fs);
 		tree_destroy(fs->tree);
 	}
 	return err;
@@ -184,15 +201,19 @@ void memfs_with_names(struct finode_config *config, void *arg)
 /* Does the alias say what the backend says? */
 static bool alias_is_true(struct memfs *fs, const struct finode_alias *alias)
 {
+	const struct mem_inode *inode = mem_inode(alias->inode);
 	FINODE_AUTOUNPIN struct finode *pinned = NULL;
-	struct node *node = NULL;
-	bool same = false;
+	struct mem_place at = {0};
+	bool same;
 
-	if (mem_use(alias->dir, &pinned) == 0 &&
-	    tree_lookup(fs->tree, mem_inode(alias->dir)->node, alias->name, &node) == 0) {
-		same = node->serial == mem_inode(alias->inode)->serial;
-		tree_drop(fs->tree, node);
-	}
+	if (mem_use(alias->dir, &pinned) != 0 ||
+	    tree_lookup(mem_inode(alias->dir)->tree, mem_inode(alias->dir)->node,
+			alias->name, &at.node) != 0)
+		return false;
+	mem_cover(fs, alias->dir, &at);
+	same = at.node->serial == inode->serial && at.volume->tree == inode->tree;
+	tree_drop(at.volume->tree, at.node);
+	mem_volume_put(at.volume);
 	return same;
 }
 
@@ -237,5 +258,6 @@ int memfs_remove_behind_the_back(struct memfs *fs, const char *name)
 void memfs_stop(struct memfs *fs)
 {
 	finode_table_destroy(fs->table);
+	mem_volumes_finish(fs);
 	tree_destroy(fs->tree);
 }

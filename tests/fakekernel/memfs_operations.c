@@ -28,13 +28,13 @@ static int mem_change(struct memfs *fs, struct finode *dir, struct finode_dirloc
 }
 
 /* After a name of the inode has gone: was it the last one? */
-static void mem_name_gone(struct memfs *fs, struct finode *inode)
+static void mem_name_gone(struct finode *inode)
 {
 	struct stat st = {.st_nlink = 1};
 
 	if (finode_pin(inode) != 0)
 		return;
-	tree_stat(fs->tree, mem_inode(inode)->node, &st);
+	tree_stat(mem_tree(inode), mem_inode(inode)->node, &st);
 	finode_unpin(inode);
 	if (st.st_nlink == 0)
 		finode_unlinked(inode);
@@ -73,7 +73,7 @@ static void mem_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (!err)
 		err = mem_use(dir, &pinned);
 	if (!err)
-		err = tree_lookup(fs->tree, mem_inode(dir)->node, name, &node);
+		err = tree_lookup(mem_tree(dir), mem_inode(dir)->node, name, &node);
 	if (err == -ENOENT)
 		finode_reply_negative(req, dir, name, fs->negative_timeout);
 	else if (err)
@@ -100,11 +100,10 @@ static void mem_getattr(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info
 	struct stat st;
 
 	(void)fi;
-	if (!inode || mem_use(inode, &pinned) != 0) {
+	if (!inode || mem_use(inode, &pinned) != 0 || mem_stat(inode, &st) != 0) {
 		finode_reply_err(req, -ESTALE);
 		return;
 	}
-	tree_stat(fs->tree, mem_inode(inode)->node, &st);
 	if (fs->bogus_type)
 		st.st_mode ^= S_IFREG ^ S_IFDIR;
 	if (fs->bogus_size)
@@ -125,11 +124,10 @@ static void mem_statx(fuse_req_t req, fuse_ino_t nodeid, int flags, int mask,
 	fs->statx_flags = flags;
 	fs->statx_mask = mask;
 	fs->statx_open = fi != NULL;
-	if (!inode || mem_use(inode, &pinned) != 0) {
+	if (!inode || mem_use(inode, &pinned) != 0 || mem_stat(inode, &st) != 0) {
 		finode_reply_err(req, -ESTALE);
 		return;
 	}
-	tree_stat(fs->tree, mem_inode(inode)->node, &st);
 	stx.stx_ino = st.st_ino;
 	stx.stx_nlink = (uint32_t)st.st_nlink;
 	stx.stx_mode =
@@ -159,7 +157,7 @@ static void mem_make(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 	if (!err)
 		err = mem_use(dir, &pinned);
 	if (!err)
-		err = tree_make(fs->tree, mem_inode(dir)->node, name, mode, &node);
+		err = tree_make(mem_tree(dir), mem_inode(dir)->node, name, mode, &node);
 	if (err)
 		finode_reply_err(req, err);
 	else
@@ -205,8 +203,8 @@ static void mem_link(fuse_req_t req, fuse_ino_t nodeid, fuse_ino_t parent, const
 	int err = finode_get_dir(fs->table, parent, name, &dir);
 	struct node *node = NULL;
 
-	if (!err && !inode)
-		err = -ESTALE;
+	if (!err)
+		err = inode ? finode_mount_check_same(inode, dir) : -ESTALE;
 	if (!err)
 		err = mem_change(fs, dir, &lock);
 	if (!err)
@@ -215,24 +213,24 @@ static void mem_link(fuse_req_t req, fuse_ino_t nodeid, fuse_ino_t parent, const
 		err = inode == dir ? -EPERM : mem_use(inode, &pinned);
 	if (!err) {
 		node = mem_inode(inode)->node;
-		err = tree_link(fs->tree, node, mem_inode(dir)->node, name);
+		err = tree_link(mem_tree(dir), node, mem_inode(dir)->node, name);
 	}
 	if (err) {
 		finode_reply_err(req, err);
 		return;
 	}
-	tree_hold(fs->tree, node);
+	tree_hold(mem_tree(dir), node);
 	mem_reply_child(req, dir, name, node, 0);
 }
 
 /* UNLINK and RMDIR: what the backend does. */
-static int mem_remove_name(struct memfs *fs, struct finode *dir, const char *name,
-			   int directory)
+static int mem_remove_name(struct finode *dir, const char *name, int directory)
 {
 	FINODE_AUTOUNPIN struct finode *pinned = NULL;
 	int err = mem_use(dir, &pinned);
 
-	return err ? err : tree_remove(fs->tree, mem_inode(dir)->node, name, directory);
+	return err ? err
+		   : tree_remove(mem_tree(dir), mem_inode(dir)->node, name, directory);
 }
 
 static void mem_remove(fuse_req_t req, fuse_ino_t parent, const char *name, int directory)
@@ -247,12 +245,12 @@ static void mem_remove(fuse_req_t req, fuse_ino_t parent, const char *name, int 
 		err = mem_change(fs, dir, &lock);
 	if (!err) {
 		inode = finode_alias_lookup(dir, name);
-		err = mem_remove_name(fs, dir, name, directory);
+		err = mem_remove_name(dir, name, directory);
 	}
 	if (!err)
 		finode_alias_remove(dir, name);
 	if (!err && inode)
-		mem_name_gone(fs, inode);
+		mem_name_gone(inode);
 	finode_reply_err(req, err);
 }
 
@@ -266,8 +264,8 @@ static void mem_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	mem_remove(req, parent, name, 1);
 }
 
-static int mem_rename_name(struct memfs *fs, struct finode *dir, const char *name,
-			   struct finode *newdir, const char *newname, unsigned int flags)
+static int mem_rename_name(struct finode *dir, const char *name, struct finode *newdir,
+			   const char *newname, unsigned int flags)
 {
 	FINODE_AUTOUNPIN struct finode *pinned = NULL, *pinned_too = NULL;
 	int err = mem_use(dir, &pinned);
@@ -275,21 +273,20 @@ static int mem_rename_name(struct memfs *fs, struct finode *dir, const char *nam
 	if (!err && newdir != dir)
 		err = mem_use(newdir, &pinned_too);
 	return err ? err
-		   : tree_rename(fs->tree, mem_inode(dir)->node, name,
+		   : tree_rename(mem_tree(dir), mem_inode(dir)->node, name,
 				 mem_inode(newdir)->node, newname, flags);
 }
 
 /* What the table is told of a rename that the backend has made. */
-static void mem_renamed(struct memfs *fs, struct finode *dir, const char *name,
-			struct finode *newdir, const char *newname, unsigned int flags,
-			struct finode *replaced)
+static void mem_renamed(struct finode *dir, const char *name, struct finode *newdir,
+			const char *newname, unsigned int flags, struct finode *replaced)
 {
 	if (finode_alias_rename(dir, name, newdir, newname, flags, NULL) != 0) {
 		finode_alias_drop(dir, name, NULL);
 		finode_alias_drop(newdir, newname, NULL);
 	}
 	if (replaced)
-		mem_name_gone(fs, replaced);
+		mem_name_gone(replaced);
 }
 
 static void mem_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
@@ -303,14 +300,16 @@ static void mem_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 
 	if (!err)
 		err = finode_get_dir(fs->table, newparent, newname, &newdir);
+	if (!err)
+		err = finode_mount_check_same(dir, newdir);
 	if (!err && has_names(fs))
 		err = finode_dir_change_two(dir, newdir, &lock);
 	if (!err) {
 		replaced = finode_alias_lookup(newdir, newname);
-		err = mem_rename_name(fs, dir, name, newdir, newname, flags);
+		err = mem_rename_name(dir, name, newdir, newname, flags);
 	}
 	if (!err)
-		mem_renamed(fs, dir, name, newdir, newname, flags, replaced);
+		mem_renamed(dir, name, newdir, newname, flags, replaced);
 	finode_reply_err(req, err);
 }
 
@@ -331,10 +330,10 @@ static void mem_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode
 	if (!err)
 		err = mem_use(dir, &pinned);
 	if (!err) {
-		err = tree_make(fs->tree, mem_inode(dir)->node, name,
+		err = tree_make(mem_tree(dir), mem_inode(dir)->node, name,
 				S_IFREG | (mode & ~S_IFMT), &node);
 		if (err == -EEXIST)
-			err = tree_lookup(fs->tree, mem_inode(dir)->node, name, &node);
+			err = tree_lookup(mem_tree(dir), mem_inode(dir)->node, name, &node);
 	}
 	if (!err)
 		err = mem_obtain(fs, dir, node, &inode, &entry);
@@ -361,7 +360,7 @@ static void mem_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
 	struct node *node = NULL;
 
 	if (!err)
-		err = tree_make_unnamed(fs->tree, S_IFREG | (mode & ~S_IFMT), &node);
+		err = tree_make_unnamed(mem_tree(dir), S_IFREG | (mode & ~S_IFMT), &node);
 	if (!err)
 		err = mem_obtain(fs, dir, node, &inode, &entry);
 	if (!err)
@@ -412,7 +411,7 @@ static int mem_fill(struct memfs *fs, struct finode *dir, struct finode_dirbuf *
 	if (!full && off < 2)
 		full = finode_dirbuf_add(buf, "..", 2, dir, &self);
 	while (!full &&
-	       tree_next(fs->tree, mem_inode(dir)->node, at, name, &at, &node) == 0) {
+	       tree_next(mem_tree(dir), mem_inode(dir)->node, at, name, &at, &node) == 0) {
 		FINODE_AUTOPUT struct finode *inode = NULL;
 		struct finode_entry entry;
 		int err = mem_obtain(fs, dir, node, &inode, &entry);
@@ -498,6 +497,6 @@ struct finode_session_config memfs_server(struct memfs *fs)
 	config.user = fs;
 	config.tmpfile = mem_tmpfile;
 	config.statx = mem_statx;
-	config.syncfs = mem_syncfs;
+	config.syncfs = fs->mounts ? NULL : mem_syncfs;
 	return config;
 }

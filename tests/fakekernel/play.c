@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A user of the filesystem, driven by a client's generator. See fk_client_play(). */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -9,7 +10,9 @@
 
 struct player {
 	struct fk_client *c;
-	uint64_t dir; /* a second directory beside the root, or 0 */
+	uint64_t dir;	 /* a second directory beside the root, or 0 */
+	uint64_t inside; /* the root of a mount that the player is in, or 0 */
+	bool entered;	 /* as a submount; else it is counted, like any directory */
 };
 
 static unsigned int draw(struct fk_client *c, unsigned int below)
@@ -25,6 +28,8 @@ static const char *some_name(struct fk_client *c, char name[16])
 
 static uint64_t some_dir(struct player *p)
 {
+	if (p->inside && draw(p->c, 2))
+		return p->inside;
 	return p->dir && draw(p->c, 2) ? p->dir : FUSE_ROOT_ID;
 }
 
@@ -119,11 +124,78 @@ static void look_up(struct player *p)
 		fk_forget_later(p->c, e.nodeid, 1 + draw(p->c, 3));
 }
 
+static void leave(struct player *p)
+{
+	struct books *books = connection_books(p->c->fk);
+	struct fk_entry e;
+
+	if (!p->inside)
+		return;
+	if (p->c->mounts_stay && fk_getattr(p->c, p->inside, &e) == -ESTALE)
+		books_complain(books, "a root that is in use is unknown");
+	if (!p->entered)
+		fk_forget_later(p->c, p->inside, 1);
+	else if (fk_leave_submount(p->c, p->inside) != 0)
+		books_complain(books, "a submount in use has gone");
+	p->inside = 0;
+}
+
+/* Into a mount, from the root or from the mount the player is in. */
+static void cross(struct player *p)
+{
+	uint64_t parent = p->inside && draw(p->c, 2) ? p->inside : FUSE_ROOT_ID;
+	struct fk_entry e;
+	char name[16];
+
+	snprintf(name, sizeof(name), "m%u", draw(p->c, p->c->mounts));
+	if (fk_lookup(p->c, parent, name, &e) != 0)
+		return;
+	if (e.submount && fk_enter_submount(p->c, e.nodeid) != 0)
+		return; /* another client's eviction was faster */
+	leave(p);
+	p->inside = e.nodeid;
+	p->entered = e.submount;
+}
+
+/* The kernel runs out of memory: the name of a mountpoint goes. */
+static void evict_mountpoint(struct player *p)
+{
+	char name[16];
+	uint64_t nodeid;
+
+	snprintf(name, sizeof(name), "m%u", draw(p->c, p->c->mounts));
+	nodeid = fk_cached(p->c->fk, FUSE_ROOT_ID, name);
+	if (nodeid)
+		fk_evict_mountpoint(p->c, nodeid);
+}
+
+static void play_mounts(struct player *p)
+{
+	switch (draw(p->c, 5)) {
+	case 0:
+		leave(p);
+		break;
+	case 1:
+		evict_mountpoint(p);
+		break;
+	case 2:
+		fk_syncfs(p->c, p->inside ? p->inside : FUSE_ROOT_ID);
+		break;
+	default:
+		cross(p);
+		break;
+	}
+}
+
 static void step(struct player *p)
 {
 	struct fk_entry e;
 	char name[16];
 
+	if (p->c->mounts && draw(p->c, 4) == 0) {
+		play_mounts(p);
+		return;
+	}
 	switch (draw(p->c, 11)) {
 	case 0:
 		fk_mknod(p->c, some_dir(p), some_name(p->c, name), S_IFREG | 0644, &e);
@@ -178,6 +250,7 @@ void fk_client_play(struct fk_client *c, unsigned long steps)
 		if (draw(c, 50) == 0)
 			fk_send_held(c);
 	}
+	leave(&p);
 	if (p.dir)
 		fk_forget_later(c, p.dir, 1);
 	fk_send_held(c);

@@ -33,6 +33,25 @@ static void take_entry(struct fk_entry *out, const struct fuse_entry_out *entry)
 		.entry_timeout = (double)entry->entry_valid + entry->entry_valid_nsec / 1e9,
 	};
 	take_attr(out, &entry->attr);
+	out->submount = (entry->attr.flags & FUSE_ATTR_SUBMOUNT) != 0;
+}
+
+/* Counts an entry under its name; what the kernel would not take as a mountpoint is wrong.
+ */
+static void count_entry(struct fk_client *c, const char *name, const struct fk_entry *entry)
+{
+	const bool offered = connection_offers(c->fk) & FUSE_SUBMOUNTS;
+	const bool dot = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+	struct books *books = connection_books(c->fk);
+
+	if (entry->submount && !offered)
+		books_complain(books, "%s: a submount was announced unasked", name);
+	if (entry->submount && !S_ISDIR(entry->mode))
+		books_complain(books, "%s: a submount that is no directory", name);
+	if (entry->submount && dot)
+		books_complain(books, "%s: a submount behind it", name);
+	books_count(books, entry->nodeid, entry->generation, entry->mode,
+		    dot ? -1 : entry->submount);
 }
 
 /* A request whose payload is a struct and up to two strings, and whose reply is an entry.
@@ -89,8 +108,7 @@ static int call_for_entry(struct fk_client *c, uint32_t opcode, uint64_t nodeid,
 	if (created && (entry.attr.mode & S_IFMT) != created)
 		books_complain(connection_books(c->fk), "created %o instead of %o",
 			       entry.attr.mode, created);
-	books_count(connection_books(c->fk), entry.nodeid, entry.generation,
-		    entry.attr.mode);
+	count_entry(c, in->first, out);
 	/* The header's nodeid is the parent in all of them, LINK too. */
 	books_cache(connection_books(c->fk), nodeid, in->first, entry.nodeid);
 	return 0;
@@ -159,7 +177,7 @@ static int create(struct fk_client *c, uint32_t opcode, uint64_t parent, const c
 	take_entry(out, &reply.entry);
 	out->fh = reply.open.fh;
 	out->open_flags = reply.open.open_flags;
-	books_count(connection_books(c->fk), out->nodeid, out->generation, out->mode);
+	count_entry(c, name, out);
 	return 0;
 }
 
@@ -312,8 +330,7 @@ static size_t take_dirent(struct fk_client *c, const char *at, size_t left, bool
 	else if (entry.ino != dirent.ino)
 		books_complain(connection_books(c->fk), "%s: d_ino is not st_ino", name);
 	if (entry.nodeid != 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
-		books_count(connection_books(c->fk), entry.nodeid, entry.generation,
-			    entry.mode);
+		count_entry(c, name, &entry);
 	fn(arg, name, dirent.off, &entry);
 	return FUSE_DIRENT_ALIGN(head + FUSE_NAME_OFFSET + dirent.namelen);
 }
@@ -412,6 +429,7 @@ void fk_forget_everything(struct fk_client *c)
 	uint64_t nodeid;
 
 	fk_send_held(c);
+	fk_abandon_submounts(c);
 	while ((nodeid = books_any(connection_books(c->fk))) != 0)
 		fk_forget_later(c, nodeid, UINT64_MAX);
 	fk_send_held(c);

@@ -189,6 +189,8 @@ int tree_link(struct tree *tree, struct node *node, struct node *dir, const char
 		err = -ENOENT;
 	else if (*find_locked(dir, name))
 		err = -EEXIST;
+	else if (node->covered)
+		err = -EBUSY;
 	else
 		err = add_locked(dir, name, node);
 	if (!err)
@@ -205,6 +207,8 @@ static int may_remove_locked(const struct name *name, int directory)
 		return -ENOTDIR;
 	if (!directory && S_ISDIR(name->node->mode))
 		return -EISDIR;
+	if (name->node->covered)
+		return -EBUSY;
 	return name->node->names ? -ENOTEMPTY : 0;
 }
 
@@ -241,6 +245,8 @@ static int exchange_locked(struct name *from, struct name *to, const struct node
 		return -ENOENT;
 	if (contains_locked(from->node, newdir) || contains_locked(to->node, dir))
 		return -EINVAL;
+	if (from->node->covered || to->node->covered)
+		return -EBUSY;
 	from->node = to->node;
 	to->node = swap;
 	return 0;
@@ -260,6 +266,8 @@ static int move_locked(struct tree *tree, struct node *dir, const char *name,
 		return -EEXIST;
 	if (contains_locked((*from)->node, newdir))
 		return -EINVAL;
+	if ((*from)->node->covered)
+		return -EBUSY;
 	if (*to && (*to)->node == (*from)->node)
 		return 0;
 	if (*to) {
@@ -291,6 +299,13 @@ int tree_rename(struct tree *tree, struct node *dir, const char *name, struct no
 	}
 	pthread_mutex_unlock(&tree->mutex);
 	return err;
+}
+
+void tree_cover(struct tree *tree, struct node *node, int covered)
+{
+	pthread_mutex_lock(&tree->mutex);
+	node->covered += covered ? 1 : -1;
+	pthread_mutex_unlock(&tree->mutex);
 }
 
 int tree_next(struct tree *tree, struct node *dir, uint64_t off, char *name, uint64_t *next,

@@ -16,6 +16,7 @@ struct node {
 	mode_t mode;
 	unsigned int nlink, refs;
 	int unnamed;	    /* made without a name, and never given one */
+	int covered;	    /* another tree is mounted over it: it keeps its name */
 	struct name *names; /* of a directory, in the order of their offsets */
 	uint64_t next_off;
 };
@@ -52,6 +53,8 @@ int tree_link(struct tree *tree, struct node *node, struct node *dir, const char
 int tree_remove(struct tree *tree, struct node *dir, const char *name, int directory);
 int tree_rename(struct tree *tree, struct node *dir, const char *name, struct node *newdir,
 		const char *newname, unsigned int flags);
+/* Whether another tree is mounted over the node. */
+void tree_cover(struct tree *tree, struct node *node, int covered);
 /* The first entry behind offset `off`; name[] has room for 256. -ENOENT at the end. */
 int tree_next(struct tree *tree, struct node *dir, uint64_t off, char *name, uint64_t *next,
 	      struct node **out);

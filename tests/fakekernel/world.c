@@ -31,7 +31,7 @@ static void count_log(enum finode_log_level level, const char *message, void *us
 	((struct world *)user)->warnings++;
 }
 
-static void configure(struct finode_config *config, void *world)
+void world_configure(struct finode_config *config, void *world)
 {
 	static struct finode_allocator allocator; /* copied by the table */
 
@@ -55,11 +55,17 @@ static unsigned int open_fds(void)
 
 static void configure_with_names(struct finode_config *config, void *world)
 {
-	configure(config, world);
+	world_configure(config, world);
 	memfs_with_names(config, world);
 }
 
-static void prepare(struct world *w, void (*change)(struct finode_config *, void *))
+static void configure_with_mounts(struct finode_config *config, void *world)
+{
+	world_configure(config, world);
+	memfs_with_mounts(config, world);
+}
+
+void world_prepare_as(struct world *w, void (*change)(struct finode_config *, void *))
 {
 	*w = (struct world){.fail_after = -1, .fds = open_fds()};
 	assert_int_equal(memfs_start(&w->fs, change, w), 0);
@@ -69,12 +75,17 @@ static void prepare(struct world *w, void (*change)(struct finode_config *, void
 
 void world_prepare(struct world *w)
 {
-	prepare(w, configure);
+	world_prepare_as(w, world_configure);
 }
 
 void world_prepare_with_names(struct world *w)
 {
-	prepare(w, configure_with_names);
+	world_prepare_as(w, configure_with_names);
+}
+
+void world_prepare_with_mounts(struct world *w)
+{
+	world_prepare_as(w, configure_with_mounts);
 }
 
 void world_connect(struct world *w)
@@ -94,6 +105,13 @@ void world_begin(struct world *w, unsigned int workers)
 void world_begin_with_names(struct world *w, unsigned int workers)
 {
 	world_prepare_with_names(w);
+	w->options.workers = workers;
+	world_connect(w);
+}
+
+void world_begin_with_mounts(struct world *w, unsigned int workers)
+{
+	world_prepare_with_mounts(w);
 	w->options.workers = workers;
 	world_connect(w);
 }
@@ -118,6 +136,7 @@ void world_finish(struct world *w, bool destroy)
 		fk_stop(w->fk, destroy);
 	memfs_stop(&w->fs);
 	assert_int_equal(w->fs.inits, w->fs.evicts);
+	assert_int_equal(w->fs.mount_inits, w->fs.mount_evicts);
 	assert_int_equal(w->fs.opens, w->fs.releases);
 	assert_int_equal(w->fs.nodes, 0);
 	assert_int_equal(w->live, 0);

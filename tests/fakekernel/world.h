@@ -26,11 +26,18 @@ struct world {
 /* The server alone; options may be changed before world_connect(). */
 void world_prepare(struct world *w);
 void world_prepare_with_names(struct world *w);
+/* One in which memfs_mount() may be called. */
+void world_prepare_with_mounts(struct world *w);
+/* One of the test's own: change() calls world_configure(), then does what it wants. */
+void world_prepare_as(struct world *w,
+		      void (*change)(struct finode_config *config, void *world));
+void world_configure(struct finode_config *config, void *world);
 void world_connect(struct world *w);
 /* Both, with so many threads in the server. */
 void world_begin(struct world *w, unsigned int workers);
 /* The same with a table that keeps names. */
 void world_begin_with_names(struct world *w, unsigned int workers);
+void world_begin_with_mounts(struct world *w, unsigned int workers);
 
 /* The books of the fake kernel are equal to the table, and both are in order. */
 void world_assert_balanced(struct world *w);

@@ -7,18 +7,19 @@
  *            the end the sum must be what the table says
  *   fuse     four clients on a libfuse session with 1 to 8 workers through the fake kernel,
  *            with failing replies and late FORGETs, against the fake kernel's books
+ *   mounts   the same in a world with mounts, with either kind of kernel for their roots,
+ * or one that takes no submounts; every other seed they come and go meanwhile
  *
  * Each run is a process of its own, so that a crash is a result like any other. When one
  * fails, its seed is printed and the number of steps is halved down to the shortest prefix
  * that still fails.
  *
- *     randomised [--seconds N | --seeds N] [--steps N] [--seed S --mode table|threads|fuse]
+ *     randomised [--seconds N | --seeds N] [--steps N] [--seed S --mode MODE]
  */
-#include "fakekernel/fakekernel.h"
-#include "fakekernel/memfs.h"
-#include "model.h"
+#include "randomised.h"
 
 #include "inode.h"
+#include "model.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -27,29 +28,19 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define THREADS	    4
 #define RUN_SECONDS 60 /* a run that takes longer hangs */
 #define FIXED_SEEDS 12
 
-enum mode { MODE_TABLE, MODE_THREADS, MODE_FUSE, MODES };
-static const char *const mode_names[MODES] = {"table", "threads", "fuse"};
+static const char *const mode_names[MODES] = {"table", "threads", "fuse", "mounts"};
 
-/* Shared with the processes that run: how much was done. */
-static struct totals {
-	_Atomic uint64_t steps[MODES], messages, failed_allocations;
-} * totals;
+struct totals *totals;
 
 static unsigned int draw_from_seed(void *source, unsigned int n)
 {
 	return (unsigned int)((next_random(source) >> 16) % n);
 }
 
-static uint64_t spread(uint64_t seed)
-{
-	return seed * 0x9e3779b97f4a7c15ull + 0x632be59bd9b4e019ull;
-}
-
-static bool complain(const char *text)
+bool complain(const char *text)
 {
 	fprintf(stderr, "  %s\n", text);
 	return false;
@@ -184,67 +175,11 @@ static bool run_with_threads(uint64_t seed, uint64_t steps)
 	return true;
 }
 
-struct fuse_world {
-	struct memfs fs;
-	struct fakekernel *fk;
-	uint64_t seed, steps;
-	bool lies; /* every fourth seed: a kernel whose books mean nothing */
-};
-
-static void be_client(void *arg, unsigned int number)
-{
-	struct fuse_world *w = arg;
-	struct fk_client c;
-
-	fk_client_init(&c, w->fk, w->seed * THREADS + number + 1);
-	c.refuse_percent = (unsigned int)(w->seed % 3) * 10;
-	c.lie_percent = w->lies ? 20 : 0;
-	fk_client_play(&c, w->steps / THREADS);
-}
-
-static bool run_fuse(uint64_t seed, uint64_t steps)
-{
-	static struct fuse_world w;
-	struct fk_options options = {.workers = 1};
-	struct fk_client c;
-	char why[200];
-
-	if (memfs_start(&w.fs, seed % 2 ? memfs_with_names : NULL, NULL) != 0)
-		return complain("memfs could not start");
-	options.server = memfs_server(&w.fs);
-	options.workers = 1 + (unsigned int)(seed % 8);
-	w.seed = seed;
-	w.lies = seed % 4 == 3;
-	w.steps = steps / 20; /* one costs as much as many of the table's */
-	w.fk = fk_start(&options);
-	run_threads(THREADS, be_client, &w);
-	totals->steps[MODE_FUSE] += w.steps;
-	totals->messages += fk_messages(w.fk);
-	if (finode_table_check(w.fs.table, why, sizeof(why)) != 0)
-		return complain(why);
-	if (!w.lies && fk_compare(w.fk, why, sizeof(why)) != 0)
-		return complain(why);
-	if (w.fs.names && memfs_check_names(&w.fs, why, sizeof(why)) != 0)
-		return complain(why);
-	if (!w.lies && fk_complaint(w.fk))
-		return complain(fk_complaint(w.fk));
-	if (seed % 2 && !w.lies) {
-		fk_client_init(&c, w.fk, 1);
-		fk_forget_everything(&c);
-		if (fk_compare(w.fk, why, sizeof(why)) != 0)
-			return complain(why);
-	}
-	fk_stop(w.fk, seed % 4 < 2);
-	memfs_stop(&w.fs);
-	if (w.fs.inits != w.fs.evicts || w.fs.opens != w.fs.releases || w.fs.nodes)
-		return complain("something is left at the end of the session");
-	return true;
-}
-
 static bool (*const runs[MODES])(uint64_t seed, uint64_t steps) = {
 	run_table,
 	run_with_threads,
 	run_fuse,
+	run_mounts,
 };
 
 /* Runs in a process of its own. @return true if it passed */
@@ -386,9 +321,9 @@ int main(int argc, char *argv[])
 		fine = run_all_modes(seed, wishes.steps);
 	fine = fine && run_fresh(&wishes, &done);
 	printf("randomised: %lu seeds; %lu steps on a table, %lu with threads, %lu through "
-	       "libfuse (%lu messages), %lu failed allocations: %s\n",
+	       "libfuse, %lu among mounts (%lu messages), %lu failed allocations: %s\n",
 	       (unsigned long)done, totals->steps[MODE_TABLE], totals->steps[MODE_THREADS],
-	       totals->steps[MODE_FUSE], totals->messages, totals->failed_allocations,
-	       fine ? "all equal to the model" : "FAILED");
+	       totals->steps[MODE_FUSE], totals->steps[MODE_MOUNTS], totals->messages,
+	       totals->failed_allocations, fine ? "all equal to the model" : "FAILED");
 	return fine ? 0 : 1;
 }
