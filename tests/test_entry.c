@@ -311,6 +311,13 @@ static void test_create_tells_every_flag_of_the_open_file(void **state)
 	assert_int_equal(e.open_flags, FOPEN_DIRECT_IO | FOPEN_KEEP_CACHE |
 					       FOPEN_CACHE_DIR | FOPEN_NONSEEKABLE |
 					       FOPEN_NOFLUSH);
+	/* Of a file that the kernel reads by itself, what it would refuse beside that is
+	 * left out (fuse_file_io_open()). */
+	assert_int_equal(e.backing_id, 0);
+	w.fs.backing_id = 7;
+	assert_int_equal(fk_create(&w.c, 1, "backed", &e), 0);
+	assert_int_equal(e.backing_id, 7);
+	assert_int_equal(e.open_flags, FOPEN_DIRECT_IO | FOPEN_NOFLUSH | 1u << 7);
 	world_end(&w, false);
 }
 

@@ -48,8 +48,9 @@ static void test_the_session_tells_what_the_kernel_offered(void **state)
 	}
 	assert_int_equal(kernel->features & ~FINODE_KERNEL_SUBMOUNTS,
 			 FINODE_KERNEL_PARALLEL_DIROPS | FINODE_KERNEL_EXPORT |
-				 FINODE_KERNEL_RESEND | FINODE_KERNEL_EXPIRE |
-				 FINODE_KERNEL_EPOCH | FINODE_KERNEL_PRUNE);
+				 FINODE_KERNEL_RESEND | FINODE_KERNEL_PASSTHROUGH |
+				 FINODE_KERNEL_EXPIRE | FINODE_KERNEL_EPOCH |
+				 FINODE_KERNEL_PRUNE);
 	world_end(&w, false);
 	world_prepare(&w);
 	w.options.minor = 37;
@@ -94,6 +95,46 @@ static void refuse_parallel_dirops(void *userdata, struct fuse_conn_info *conn)
 {
 	minor_in_init = finode_session_kernel(userdata)->minor;
 	conn->want &= ~(unsigned int)FUSE_CAP_PARALLEL_DIROPS;
+}
+
+static void want_writeback(void *userdata, struct fuse_conn_info *conn)
+{
+	(void)userdata;
+	conn->want |= FUSE_CAP_WRITEBACK_CACHE;
+}
+
+/* Starts a session that asks for passthrough, or not; what came of it? */
+static void assert_passthrough(int asked, uint64_t not_offered,
+			       void (*init)(void *, struct fuse_conn_info *), bool taken)
+{
+	struct fuse_lowlevel_ops ops;
+	struct world w;
+	int err;
+
+	world_prepare(&w);
+	memcpy(&ops, w.options.server.ops, sizeof(ops));
+	ops.init = init;
+	w.options.server.ops = &ops;
+	w.options.server.ops_size = sizeof(ops);
+	w.options.server.passthrough = asked;
+	w.options.no_flags = not_offered;
+	world_connect(&w);
+	assert_int_equal((fk_init_flags(w.fk) & PROTOCOL_PASSTHROUGH) != 0, taken);
+	assert_int_equal(fk_init_stack_depth(w.fk), taken ? 1 : 0);
+	/* It is no /dev/fuse, so no file can be registered. */
+	err = finode_backing_open(fk_session(w.fk), 0);
+	assert_true(taken ? err < 0 && err != -EOPNOTSUPP : err == -EOPNOTSUPP);
+	assert_true(finode_backing_close(fk_session(w.fk), 1) < 0);
+	world_end(&w, false);
+}
+
+static void test_passthrough_is_asked_for_where_it_can_be_had(void **state)
+{
+	(void)state;
+	assert_passthrough(1, 0, NULL, true);
+	assert_passthrough(0, 0, NULL, false);
+	assert_passthrough(1, PROTOCOL_PASSTHROUGH, NULL, false);
+	assert_passthrough(1, 0, want_writeback, false);
 }
 
 static void test_the_authors_init_has_the_last_word(void **state)
@@ -486,6 +527,7 @@ int main(void)
 		cmocka_unit_test(test_the_kernel_is_asked_for_parallel_lookups),
 		cmocka_unit_test(
 			test_parallel_lookups_are_not_asked_for_where_nobody_wants_them),
+		cmocka_unit_test(test_passthrough_is_asked_for_where_it_can_be_had),
 		cmocka_unit_test(test_the_authors_init_has_the_last_word),
 		cmocka_unit_test(test_c_tmpfile_counts_one_and_can_be_linked_later),
 		cmocka_unit_test(

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "connection.h"
+#include "protocol.h"
 #include "wire.h"
 
 #define MESSAGE_MAX (1u << 17)
@@ -25,7 +26,8 @@ static struct fakekernel *by_fd[1024];
 struct fakekernel {
 	struct fk_options options;
 	struct finode_session *session;
-	uint32_t init_flags;
+	uint64_t init_flags; /* both words, if the second counts */
+	uint32_t stack_depth;
 	fk_notify_fn _Atomic notify;
 	void *notify_arg;
 	int kernel_fd, server_fd;
@@ -139,9 +141,14 @@ struct finode_session *fk_session(struct fakekernel *fk)
 	return fk->session;
 }
 
-uint32_t fk_init_flags(const struct fakekernel *fk)
+uint64_t fk_init_flags(const struct fakekernel *fk)
 {
 	return fk->init_flags;
+}
+
+uint32_t fk_init_stack_depth(const struct fakekernel *fk)
+{
+	return fk->stack_depth;
 }
 
 static void *worker_main(void *arg)
@@ -294,7 +301,8 @@ struct books *connection_books(struct fakekernel *fk)
 #define INIT_FLAGS                                                                         \
 	(FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO | \
 	 FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES | FUSE_EXPORT_SUPPORT | FUSE_SUBMOUNTS |    \
-	 FUSE_INIT_EXT | FUSE_HAS_EXPIRE_ONLY | 1ull << 39 /* HAS_RESEND */)
+	 FUSE_INIT_EXT | FUSE_HAS_EXPIRE_ONLY | FUSE_WRITEBACK_CACHE |                     \
+	 PROTOCOL_PASSTHROUGH | PROTOCOL_HAS_RESEND)
 
 uint64_t connection_offers(const struct fakekernel *fk)
 {
@@ -320,6 +328,10 @@ static int send_init(struct fakekernel *fk)
 	if (got < 0)
 		return (int)got;
 	fk->init_flags = out.flags;
+	if (out.flags & FUSE_INIT_EXT)
+		fk->init_flags |= (uint64_t)out.flags2 << 32;
+	memcpy(&fk->stack_depth, (char *)&out + PROTOCOL_STACK_DEPTH_OFFSET,
+	       sizeof(fk->stack_depth));
 	return 0;
 }
 

@@ -53,9 +53,10 @@ void fk_before_replies(struct fakekernel *fk, void (*fn)(void *arg), void *arg);
 typedef int (*fk_notify_fn)(void *arg, int code, const void *body, size_t size);
 void fk_on_notify(struct fakekernel *fk, fk_notify_fn fn, void *arg);
 
-/* The session of the server, and what the flags of its reply to INIT were. */
+/* The session of the server, and what its reply to INIT said. */
 struct finode_session *fk_session(struct fakekernel *fk);
-uint32_t fk_init_flags(const struct fakekernel *fk);
+uint64_t fk_init_flags(const struct fakekernel *fk);
+uint32_t fk_init_stack_depth(const struct fakekernel *fk);
 
 /*
  * Sends DESTROY, then INIT again to a new libfuse session over the same table (libfuse
@@ -105,6 +106,7 @@ struct fk_entry {
 	uint32_t nlink;
 	uint64_t fh;	      /* of CREATE */
 	uint32_t open_flags;  /* of CREATE */
+	int32_t backing_id;   /* of CREATE */
 	double entry_timeout; /* seconds, of a negative entry too */
 	bool submount;	      /* announced as the root of one */
 };

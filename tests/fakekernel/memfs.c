@@ -100,6 +100,7 @@ static int mem_file_init(struct finode_file *base, void *arg)
 	struct memfs *fs = arg;
 
 	FINODE_CONTAINER_OF(base, struct mem_file, base)->fs = fs;
+	base->backing_id = fs->backing_id;
 	fs->opens++;
 	return 0;
 }

@@ -49,6 +49,7 @@ struct memfs {
 	_Atomic bool bogus_size;
 	_Atomic bool bogus_root; /* LOOKUP answers with the root */
 	_Atomic bool bogus_name; /* READDIR lists a name with a '/' */
+	_Atomic int backing_id;	 /* of every open file */
 	_Atomic bool open_flags; /* CREATE sets every flag of struct fuse_file_info */
 	_Atomic double timeout;	 /* seconds, of every entry; 1 unless told otherwise */
 	_Atomic double

@@ -177,6 +177,8 @@ static int create(struct fk_client *c, uint32_t opcode, uint64_t parent, const c
 	take_entry(out, &reply.entry);
 	out->fh = reply.open.fh;
 	out->open_flags = reply.open.open_flags;
+	memcpy(&out->backing_id, (char *)&reply.open + PROTOCOL_BACKING_ID_OFFSET,
+	       sizeof(out->backing_id));
 	count_entry(c, name, out);
 	return 0;
 }
