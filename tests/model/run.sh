@@ -17,6 +17,10 @@ depth=100000
 # The model that is searched.
 spec=inode.pml
 
+# How the searches that must pass are compiled. For mount.pml the compiler would take longer
+# than the search does without it.
+passing=-O2
+
 # search NAME OPTIMIZE DEFINE..: leaves Spin's answer in $work/NAME/answer
 search() {
 	name=$1
@@ -43,7 +47,7 @@ passes() {
 	name=$1
 	shift
 	answer=$work/$name/answer
-	if ! search "$name" -O2 "$@" || ! is_complete "$answer"; then
+	if ! search "$name" $passing "$@" || ! is_complete "$answer"; then
 		echo "$name ($*): FAILED"
 		head -n 30 "$answer"
 		spin -t -p -g "$@" $spec 2>&1 | tail -n 60
@@ -105,6 +109,7 @@ first() {
 	broken PIN_BEFORE_LOCK 'invalid end state' -DLOCKED -DLINK -DEAGER -DHANDLERS=2
 	broken DIRECTORIES_IN_ANY_ORDER 'invalid end state' -DLOCKED -DHANDLERS=2
 	spec=mount.pml
+	passing=-O0
 	passes mounts -DROUNDS=2
 	passes mounts_replaced -DREPLACED
 	passes mounts_match -DMATCH
@@ -152,6 +157,7 @@ second() {
 	passes names_release -DLOCKED -DEAGER -DLINK -DRELEASE "$@"
 	passes names_no_lock_2 -DUNLOCKED -DEAGER -DLINK "$@"
 	spec=mount.pml
+	passing=-O0
 	passes mounts_detach -DDETACHERS=1
 	set -- -DHANDLERS=1 -DROUNDS=2 -DDETACHERS=1
 	passes mounts_detach_2 -DREPLACED "$@"
