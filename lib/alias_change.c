@@ -132,7 +132,7 @@ int finode__alias_place(struct finode_alias *alias, bool replace,
 		result = FINODE_FOUND; /* somebody was faster */
 	else if (a.there && !replace)
 		result = -EEXIST;
-	else if ((finode__inode_takes_names(alias->inode) ||
+	else if ((finode__inode_is_current(alias->inode) ||
 		  FINODE_MUTANT(retired_gets_names)) &&
 		 finode__backing_takes_names(alias->inode))
 		result = FINODE_CREATED;

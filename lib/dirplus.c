@@ -28,9 +28,12 @@ int finode_dirbuf_init(struct finode_dirbuf *buf, struct finode *dir, size_t siz
 	return buf->bytes ? 0 : -ENOMEM;
 }
 
-/* Does this entry of a READDIRPLUS reply tell the kernel of a lookup? */
+/*
+ * Does this entry of a READDIRPLUS reply tell the kernel of a lookup? Then it is written to
+ * `out`.
+ */
 static int counts(struct finode_dirbuf *buf, const char *name, struct finode *inode,
-		  const struct finode_entry *entry)
+		  const struct finode_entry *entry, struct fuse_entry_out *out)
 {
 	const char *fault;
 
@@ -39,7 +42,8 @@ static int counts(struct finode_dirbuf *buf, const char *name, struct finode *in
 	fault = finode__entry_fault(buf->dir, name, inode, entry);
 	if (fault)
 		finode__entry_note_refusal(inode, name, fault);
-	return !fault && finode__entry_name(buf->dir, name, inode, entry) == 0;
+	return !fault && finode__entry_name(buf->dir, name, inode, entry) == 0 &&
+	       finode__entry_fill(out, buf->dir, name, inode, entry) == 0;
 }
 
 int finode_dirbuf_add(struct finode_dirbuf *buf, const char *name, off_t off,
@@ -55,6 +59,7 @@ int finode_dirbuf_add(struct finode_dirbuf *buf, const char *name, off_t off,
 		.type = (entry->attr.st_mode & S_IFMT) >> 12,
 	};
 	char *place = buf->bytes + buf->used;
+	struct fuse_entry_out out;
 
 	if (!name_is_dot(name) && finode_name_check(name) != 0) {
 		/* The kernel would stop at it, and leak the counts of those behind it. */
@@ -64,10 +69,7 @@ int finode_dirbuf_add(struct finode_dirbuf *buf, const char *name, off_t off,
 	if (size > buf->size - buf->used)
 		return 1;
 	memset(place, 0, size);
-	if (counts(buf, name, inode, entry)) {
-		struct fuse_entry_out out;
-
-		finode__entry_fill(&out, buf->dir, name, inode, entry);
+	if (counts(buf, name, inode, entry, &out)) {
 		memcpy(place, &out, sizeof(out));
 		finode_count(inode, 1);
 	}

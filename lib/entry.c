@@ -114,17 +114,22 @@ static void fill_attr(struct fuse_attr *out, const struct stat *st)
 	out->blksize = (uint32_t)st->st_blksize;
 }
 
-void finode__entry_fill(struct fuse_entry_out *out, struct finode *dir, const char *name,
-			struct finode *inode, const struct finode_entry *entry)
+int finode__entry_fill(struct fuse_entry_out *out, struct finode *dir, const char *name,
+		       struct finode *inode, const struct finode_entry *entry)
 {
+	int announced = finode__mount_cross(dir, name, inode);
+
+	if (announced < 0)
+		return announced;
 	memset(out, 0, sizeof(*out));
 	out->nodeid = inode->nodeid;
 	out->generation = inode->generation;
 	split_timeout(entry->entry_timeout, &out->entry_valid, &out->entry_valid_nsec);
 	split_timeout(entry->attr_timeout, &out->attr_valid, &out->attr_valid_nsec);
 	fill_attr(&out->attr, &entry->attr);
-	if (finode__mount_cross(dir, name, inode))
+	if (announced)
 		out->attr.flags |= FUSE_ATTR_SUBMOUNT;
+	return 0;
 }
 
 void finode__entry_undo(const struct fuse_entry_out *out, struct finode *inode)
@@ -197,9 +202,10 @@ int finode_reply_entry(fuse_req_t req, struct finode *dir, const char *name,
 	if (fault)
 		return entry_refuse(req, inode, name, fault);
 	err = finode__entry_name(dir, name, inode, entry);
+	if (!err)
+		err = finode__entry_fill(&out, dir, name, inode, entry);
 	if (err)
 		return entry_fail(req, err);
-	finode__entry_fill(&out, dir, name, inode, entry);
 	return reply_counted(req, inode, &out, sizeof(out));
 }
 
@@ -223,6 +229,8 @@ static int reply_opened(fuse_req_t req, struct finode *dir, const char *name,
 	regular.created = S_IFREG;
 	fault = finode__entry_fault(dir, shown, inode, &regular);
 	err = fault || !name ? 0 : finode__entry_name(dir, name, inode, entry);
+	if (!fault && !err)
+		err = finode__entry_fill(&out.entry, dir, shown, inode, entry);
 	if (file)
 		fi->fh = file->fh;
 	if (fault) {
@@ -230,7 +238,6 @@ static int reply_opened(fuse_req_t req, struct finode *dir, const char *name,
 	} else if (err) {
 		entry_fail(req, err);
 	} else {
-		finode__entry_fill(&out.entry, dir, shown, inode, entry);
 		fill_open(&out.open, file, fi);
 		err = reply_counted(req, inode, &out.entry, sizeof(out));
 	}

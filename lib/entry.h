@@ -28,9 +28,10 @@ void finode__entry_note_failure(struct finode_table *table);
 /*
  * Writes the entry and, if the inode is the root of a submount and the kernel takes those,
  * announces it: a reply that then does not reach the kernel is to be withdrawn.
+ * @return 0, or -ENOMEM with nothing announced
  */
-void finode__entry_fill(struct fuse_entry_out *out, struct finode *dir, const char *name,
-			struct finode *inode, const struct finode_entry *entry);
+int finode__entry_fill(struct fuse_entry_out *out, struct finode *dir, const char *name,
+		       struct finode *inode, const struct finode_entry *entry);
 /* Takes back the announcement and the count of an entry that did not arrive. */
 void finode__entry_undo(const struct fuse_entry_out *out, struct finode *inode);
 

@@ -468,7 +468,7 @@ void finode_put(struct finode *inode)
 	finode__aliases_end(&doomed);
 }
 
-bool finode__inode_takes_names(const struct finode *inode)
+bool finode__inode_is_current(const struct finode *inode)
 {
 	struct shard *shard = inode_shard(inode);
 	bool takes;
@@ -556,6 +556,7 @@ void finode_retire(struct finode *inode)
 		shard->retired++;
 	}
 	lock_release(&shard->lock);
+	finode__mount_retire_root(inode);
 	if (!table->names)
 		return;
 	finode__aliases_detach(inode, &doomed);

@@ -72,7 +72,7 @@ static inline size_t inode_size(const struct finode *inode)
 }
 
 /* False before init() has returned, once finode_retire() was called, and during evict(). */
-bool finode__inode_takes_names(const struct finode *inode);
+bool finode__inode_is_current(const struct finode *inode);
 
 bool finode__type_is_known(mode_t mode);
 /* NEW -> LIVE, with the first reference, or -> nothing. @return FINODE_CREATED or an error

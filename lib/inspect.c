@@ -158,8 +158,7 @@ static int check_slots(struct finode_table *table, const struct verdict *verdict
 }
 
 /* With the lock of the mounts held, which all hold their parents. */
-static int check_mount_locked(const struct finode_mount *mount,
-			      const struct verdict *verdict)
+static int check_mount_locked(struct finode_mount *mount, const struct verdict *verdict)
 {
 	const struct mount_core *core = mount_core(mount);
 	const unsigned long long a = mount->id.word[0], b = mount->id.word[1];
@@ -171,8 +170,7 @@ static int check_mount_locked(const struct finode_mount *mount,
 	if (mount->parent && mount_core(mount->parent)->state != MOUNT_LIVE)
 		return finode__broken(verdict, "mount %llx:%llx: its parent has gone", a,
 				      b);
-	if (core->kept &&
-	    (core->kept->mount != mount || core->kept->nodeid != core->announced))
+	if (finode__mount_roots_kept_locked(mount) == UINT64_MAX)
 		return finode__broken(verdict,
 				      "mount %llx:%llx: keeps what is not its root", a, b);
 	return 0;
@@ -185,9 +183,9 @@ static int check_mounts(struct finode_table *table, const struct verdict *verdic
 	int err = 0;
 
 	lock_take(&mounts->lock);
-	for (const struct finode_mount *mount = mounts->first; mount && !err;
+	for (struct finode_mount *mount = mounts->first; mount && !err;
 	     mount = mount_core(mount)->next) {
-		kept += mount_core(mount)->kept != NULL;
+		kept += finode__mount_roots_kept_locked(mount);
 		err = check_mount_locked(mount, verdict);
 	}
 	if (!err && kept != mounts->roots_kept)

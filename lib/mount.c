@@ -243,6 +243,7 @@ static struct finode_mount *remove_locked(struct finode_mount *mount)
 	if (!mount_is_detached(mount))
 		remove_id_locked(mount);
 	finode__mount_unmap_locked(mount);
+	finode__mount_forget_roots_locked(mount);
 	cut_locked(mounts, mount);
 	memory_put(&table->allocator, &mounts->bytes, object_of(mount), mount_size(table));
 	pthread_cond_broadcast(&mounts->changed);
@@ -478,7 +479,7 @@ void finode_mount_detach(struct finode_mount *mount)
 	if (!mark_detached(mount))
 		return;
 	if (!FINODE_MUTANT(detach_keeps_the_root))
-		finode_put(finode__mount_forget_root(mount));
+		finode__mount_forget_roots(mount);
 	pass_all_shards(table);
 	FINODE_YIELD("detach: marked");
 	while ((inode = finode__slots_next(&table->inodes, &cursor))) {

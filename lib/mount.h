@@ -47,10 +47,9 @@ struct mount_core {
 		hh; /* of the ids; protected by the lock of struct mounts, as are .. */
 	struct finode_mount *next, *previous; /* .. all mounts of the table */
 	enum mount_state state;
-	uint32_t announcements;	      /* replies that have announced the root */
-	struct finode *kept;	      /* the root, if its announcement holds it */
-	struct mapping *mappings;     /* see mount_ino.c */
-	_Atomic uint32_t first_ready; /* the first device is known: */
+	struct announcement *announcements; /* see mount_root.c */
+	struct mapping *mappings;	    /* see mount_ino.c */
+	_Atomic uint32_t first_ready;	    /* the first device is known: */
 	uint32_t first_prefix;
 	uint64_t first_dev;
 
@@ -58,7 +57,6 @@ struct mount_core {
 	_Atomic uint32_t refs;
 	_Atomic uint32_t detached;
 	_Atomic uint64_t root; /* nodeid of the inode that a reply has crossed to; or 0 */
-	_Atomic uint64_t announced; /* nodeid of the root that was announced, or 0 */
 
 	/* set when it is made, never changed */
 	uint64_t salt; /* of the hash of keys, see index.h */
@@ -111,12 +109,20 @@ void finode__mounts_end_held(struct finode_table *table);
 /* The same for the first one, which the table has held. */
 void finode__mounts_end_first(struct finode_table *table);
 
-/* mount_root.c: a reply to (dir, name) is about to tell the kernel of the inode. */
-bool finode__mount_cross(struct finode *dir, const char *name, struct finode *inode);
+/*
+ * mount_root.c: a reply to (dir, name) is about to tell the kernel of the inode.
+ * @return 1 if it is to say that this is the root of a submount; 0 if not; -ENOMEM
+ */
+int finode__mount_cross(struct finode *dir, const char *name, struct finode *inode);
 /* The reply, which was told to announce, did not reach the kernel. */
 void finode__mount_withdraw(struct finode *inode);
-/* No root is known to the kernel any more. @return what was kept, to be put; or NULL */
-struct finode *finode__mount_forget_root(struct finode_mount *mount);
+/* An inode of a mount was retired: if it is an announced root, that is over. */
+void finode__mount_retire_root(struct finode *inode);
+/* No root is known to the kernel any more; with the lock held, where nothing is kept. */
+void finode__mount_forget_roots(struct finode_mount *mount);
+void finode__mount_forget_roots_locked(struct finode_mount *mount);
+/* How many it keeps, or UINT64_MAX if one is not its own; for finode_table_check(). */
+uint64_t finode__mount_roots_kept_locked(struct finode_mount *mount);
 /* Of all mounts: the connection has ended. */
 void finode__mounts_forget(struct finode_table *table);
 /* What the kernel counts of an inode of a detached mount is not counted here any more. */

@@ -5,11 +5,20 @@
  *
  * This file owns the announcements. A root that was announced is a filesystem of its own
  * for the kernel, which may use it while it counts no lookup of it (guarantee I; the
- * kernels and the timelines are in docs/submounts.md). So the announcement holds a
- * reference of its own, until the mount is detached or the connection ends.
+ * kernels and the timelines are in docs/submounts.md). So an announcement holds a reference
+ * of its own, until the mount is detached, the connection ends, or the root is retired.
  *
- * Invariant: `kept` is the inode whose nodeid is `announced`, or NULL if the table does not
- * keep roots; roots_kept is how many mounts have one.
+ * A mount has one announcement for each inode that was told to be its root. Most have one;
+ * where the host's mounts cannot be told apart, one filesystem is found at several places,
+ * and an inode that turns out to be stale may be told beside the one that takes its place.
+ *
+ * Invariants, under the lock of struct mounts:
+ *
+ *   - An announcement counts the replies that have made it and were not refused; the last
+ *     refusal takes it back, so what reached the kernel is never withdrawn by another
+ * reply.
+ *   - `kept` is the inode of `nodeid`, or NULL if the table does not keep roots; roots_kept
+ * is how many there are.
  */
 #include "mount.h"
 
@@ -20,6 +29,7 @@
 #include "count.h"
 #include "finode/alias.h"
 #include "inode.h"
+#include "memory.h"
 #include "name.h"
 #include "testing.h"
 
@@ -30,88 +40,175 @@ static struct mounts *mounts_of(const struct finode_mount *mount)
 
 /* ---- Announcing ---- */
 
-/* Nothing is announced any more; with the lock held. @return what was kept, to be put */
-static struct finode *clear_locked(struct finode_mount *mount)
-{
-	struct mount_core *core = mount_core(mount);
-	struct finode *kept = core->kept;
+struct announcement {
+	struct announcement *next;
+	uint64_t nodeid;
+	struct finode *kept; /* the inode, if this holds it */
+	uint32_t replies;
+};
 
-	atomic_store_explicit(&core->announced, 0, memory_order_relaxed);
-	core->announcements = 0;
-	core->kept = NULL;
-	mounts_of(mount)->roots_kept -= kept != NULL;
+/* Where the announcement of a nodeid is, or would be. */
+static struct announcement **find_locked(struct finode_mount *mount, uint64_t nodeid)
+{
+	struct announcement **link = &mount_core(mount)->announcements;
+
+	while (*link && (*link)->nodeid != nodeid)
+		link = &(*link)->next;
+	return link;
+}
+
+/* Ends one. @return what it kept, to be put; or NULL */
+static struct finode *cut_locked(struct finode_mount *mount, struct announcement **link)
+{
+	struct mounts *mounts = mounts_of(mount);
+	struct announcement *gone = *link;
+	struct finode *kept = gone->kept;
+
+	*link = gone->next;
+	mounts->roots_kept -= kept != NULL;
+	memory_put(&mount->table->allocator, &mounts->bytes, gone, sizeof(*gone));
 	return kept;
 }
 
-/*
- * One more announcement of the inode, which may be another one than that announced before:
- * the root of a mount that is the host's root can be replaced. @return what is to be put
- */
-static struct finode *announce_locked(struct finode_mount *mount, struct finode *inode)
+/* Ends those that keep nothing, and whose inodes have gone. */
+static void cut_dead_locked(struct finode_mount *mount)
 {
-	struct mount_core *core = mount_core(mount);
-	struct mounts *mounts = mounts_of(mount);
-	struct finode *before = NULL;
+	struct announcement **link = &mount_core(mount)->announcements;
 
-	if (mount_is_detached(mount))
-		return NULL;
-	if (atomic_load_explicit(&core->announced, memory_order_relaxed) != inode->nodeid) {
-		before = clear_locked(mount);
-		atomic_store_explicit(&core->announced, inode->nodeid,
-				      memory_order_relaxed);
-		if (mounts->keep_roots && !FINODE_MUTANT(roots_go))
-			core->kept = finode_hold(inode);
-		mounts->roots_kept += core->kept != NULL;
+	while (*link) {
+		const struct slot *slot =
+			slots_find(&mount->table->inodes, (*link)->nodeid);
+		const uint64_t word =
+			atomic_load_explicit(&slot->word, memory_order_relaxed);
+
+		if (slot_word_is(word, (*link)->nodeid) && (uint32_t)word > 0)
+			link = &(*link)->next;
+		else
+			cut_locked(mount, link);
 	}
-	core->announcements++;
-	return before;
 }
 
-bool finode__mount_cross(struct finode *dir, const char *name, struct finode *inode)
+static int add_locked(struct finode_mount *mount, struct finode *inode)
+{
+	struct mounts *mounts = mounts_of(mount);
+	struct announcement *made;
+
+	cut_dead_locked(mount);
+	made = memory_get(&mount->table->allocator, &mounts->bytes, sizeof(*made));
+	if (!made)
+		return -ENOMEM;
+	made->nodeid = inode->nodeid;
+	if (mounts->keep_roots && !FINODE_MUTANT(roots_go))
+		made->kept = finode_hold(inode);
+	mounts->roots_kept += made->kept != NULL;
+	made->next = mount_core(mount)->announcements;
+	mount_core(mount)->announcements = made;
+	return 0;
+}
+
+/* Of a mount that is detached nothing is kept any more. @return 1, or -ENOMEM */
+static int announce(struct finode_mount *mount, struct finode *inode)
+{
+	struct mounts *mounts = mounts_of(mount);
+	int err = 0;
+
+	lock_take(&mounts->lock);
+	if (!mount_is_detached(mount)) {
+		if (!*find_locked(mount, inode->nodeid))
+			err = add_locked(mount, inode);
+		if (!err)
+			(*find_locked(mount, inode->nodeid))->replies++;
+	}
+	lock_release(&mounts->lock);
+	FINODE_YIELD("announce: announced");
+	/* Whoever retires it meanwhile has set the mark, or finds the announcement. */
+	if (!finode__inode_is_current(inode) && !FINODE_MUTANT(retired_roots_stay))
+		finode__mount_retire_root(inode);
+	return err ? err : 1;
+}
+
+int finode__mount_cross(struct finode *dir, const char *name, struct finode *inode)
 {
 	struct finode_mount *mount = inode->mount;
 	struct mounts *mounts = mounts_of(mount);
-	struct finode *before;
 
 	if (mount == dir->mount || (name_is_dot(name) && !FINODE_MUTANT(up_is_a_submount)))
-		return false;
+		return 0;
 	atomic_store_explicit(&mount_core(mount)->root, inode->nodeid,
 			      memory_order_relaxed);
 	if (inode->type != S_IFDIR && !FINODE_MUTANT(announce_files))
-		return false;
+		return 0;
 	if (!atomic_load_explicit(&mounts->announces, memory_order_relaxed) &&
 	    !FINODE_MUTANT(announce_unasked))
-		return false;
-	lock_take(&mounts->lock);
-	before = announce_locked(mount, inode);
-	lock_release(&mounts->lock);
-	finode_put(before);
-	return true;
+		return 0;
+	return announce(mount, inode);
 }
 
 void finode__mount_withdraw(struct finode *inode)
 {
-	struct mount_core *core = mount_core(inode->mount);
 	struct mounts *mounts = mounts_of(inode->mount);
+	struct announcement **link;
 	struct finode *kept = NULL;
 
 	lock_take(&mounts->lock);
-	if (core->announced == inode->nodeid &&
-	    (--core->announcements == 0 || FINODE_MUTANT(withdraw_all)))
-		kept = clear_locked(inode->mount);
+	link = find_locked(inode->mount, inode->nodeid);
+	if (*link && (--(*link)->replies == 0 || FINODE_MUTANT(withdraw_all)))
+		kept = cut_locked(inode->mount, link);
 	lock_release(&mounts->lock);
 	finode_put(kept);
 }
 
-struct finode *finode__mount_forget_root(struct finode_mount *mount)
+void finode__mount_retire_root(struct finode *inode)
+{
+	struct mounts *mounts = mounts_of(inode->mount);
+	struct announcement **link;
+	struct finode *kept = NULL;
+
+	if (inode->type != S_IFDIR ||
+	    !atomic_load_explicit(&mounts->announces, memory_order_relaxed))
+		return;
+	lock_take(&mounts->lock);
+	link = find_locked(inode->mount, inode->nodeid);
+	if (*link)
+		kept = cut_locked(inode->mount, link);
+	lock_release(&mounts->lock);
+	finode_put(kept);
+}
+
+void finode__mount_forget_roots_locked(struct finode_mount *mount)
+{
+	while (mount_core(mount)->announcements)
+		cut_locked(mount, &mount_core(mount)->announcements);
+}
+
+void finode__mount_forget_roots(struct finode_mount *mount)
 {
 	struct mounts *mounts = mounts_of(mount);
 	struct finode *kept;
+	bool any;
 
-	lock_take(&mounts->lock);
-	kept = clear_locked(mount);
-	lock_release(&mounts->lock);
-	return kept;
+	do {
+		kept = NULL;
+		lock_take(&mounts->lock);
+		any = mount_core(mount)->announcements != NULL;
+		if (any)
+			kept = cut_locked(mount, &mount_core(mount)->announcements);
+		lock_release(&mounts->lock);
+		finode_put(kept);
+	} while (any);
+}
+
+uint64_t finode__mount_roots_kept_locked(struct finode_mount *mount)
+{
+	uint64_t count = 0;
+
+	for (const struct announcement *a = mount_core(mount)->announcements; a;
+	     a = a->next) {
+		if (a->kept && (a->kept->mount != mount || a->kept->nodeid != a->nodeid))
+			return UINT64_MAX;
+		count += a->kept != NULL;
+	}
+	return count;
 }
 
 void finode__mounts_forget(struct finode_table *table)
@@ -120,7 +217,7 @@ void finode__mounts_forget(struct finode_table *table)
 
 	while ((mount = finode__mounts_next(table, mount)))
 		if (!FINODE_MUTANT(roots_outlive_the_session))
-			finode_put(finode__mount_forget_root(mount));
+			finode__mount_forget_roots(mount);
 	atomic_store_explicit(&table->mounts.owed, 0, memory_order_relaxed);
 }
 
@@ -208,20 +305,41 @@ here:
 
 /* ---- Syncing ---- */
 
-/* Does the kernel sync this one by itself, if it syncs all it knows? */
-static bool kernel_knows(const struct finode_mount *mount)
+/* The nodeid of the n-th root that was announced, or 0. */
+static uint64_t announced(struct finode_mount *mount, unsigned int n)
 {
-	const uint64_t nodeid =
-		atomic_load_explicit(&mount_core(mount)->announced, memory_order_relaxed);
-	FINODE_AUTOPUT struct finode *root =
-		nodeid ? finode_get(mount->table, nodeid) : NULL;
+	struct mounts *mounts = mounts_of(mount);
+	const struct announcement *found;
+	uint64_t nodeid;
+
+	lock_take(&mounts->lock);
+	found = mount_core(mount)->announcements;
+	while (found && n-- > 0)
+		found = found->next;
+	nodeid = found ? found->nodeid : 0;
+	lock_release(&mounts->lock);
+	return nodeid;
+}
+
+/* Does the kernel sync this one by itself, if it syncs all it knows? */
+static bool kernel_knows(struct finode_mount *mount)
+{
+	uint64_t nodeid, nlookup = 0;
 
 	/* An old kernel may use a root that it does not count: then it is synced twice. */
-	return root && atomic_load_explicit(inode_nlookup(root), memory_order_relaxed) > 0;
+	for (unsigned int n = 0; nlookup == 0 && (nodeid = announced(mount, n)) != 0; n++) {
+		struct finode *root = finode_get(mount->table, nodeid);
+
+		if (root)
+			nlookup = atomic_load_explicit(inode_nlookup(root),
+						       memory_order_relaxed);
+		finode_put(root);
+	}
+	return nlookup > 0;
 }
 
 /* Is the mount the one that was asked for, or below it and of no other filesystem? */
-static bool belongs_to(const struct finode_mount *mount, const struct finode_mount *asked)
+static bool belongs_to(struct finode_mount *mount, const struct finode_mount *asked)
 {
 	while (mount != asked) {
 		if (!mount || (kernel_knows(mount) && !FINODE_MUTANT(sync_what_is_known)))

@@ -37,6 +37,7 @@ struct shard {
 	_Atomic uint64_t forgets;
 } __attribute__((aligned(CACHE_LINE)));
 
+struct announcement;
 struct mapping;
 struct mount_core;
 

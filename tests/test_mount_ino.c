@@ -74,7 +74,7 @@ static void test_no_two_objects_share_a_number(void **state)
 					*out++ = shown(mounts[i], dev, inos[k]);
 	}
 	assert_memory_equal(numbers, again, sizeof(numbers));
-	qsort(numbers, MOUNTS * DEVS * INOS, sizeof(numbers[0]), compare);
+	qsort(numbers, sizeof(numbers) / sizeof(numbers[0]), sizeof(numbers[0]), compare);
 	for (int i = 1; i < MOUNTS * DEVS * INOS; i++)
 		assert_int_not_equal(numbers[i - 1], numbers[i]);
 	for (int i = 1; i < MOUNTS; i++)

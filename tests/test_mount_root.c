@@ -87,16 +87,102 @@ static void test_i_an_announcement_that_did_not_arrive_keeps_nothing(void **stat
 	finode__mount_withdraw(root);
 	assert_int_equal(stats_of(&m.f).roots_kept, 0);
 	finode__mount_withdraw(root); /* it was detached meanwhile, or the like */
-	/* A root that takes the place of another is kept in its stead. */
+	/* Each root is announced for itself. */
 	assert_true(mounts_cross(m.root, root));
 	assert_true(mounts_cross(m.root, other));
-	assert_int_equal(stats_of(&m.f).roots_kept, 1);
-	finode__mount_withdraw(root);
-	assert_int_equal(stats_of(&m.f).roots_kept, 1);
+	assert_int_equal(stats_of(&m.f).roots_kept, 2);
 	assert_table_clean(&m.f);
 	finode__mount_withdraw(other);
+	assert_int_equal(stats_of(&m.f).roots_kept, 1);
+	finode__mount_withdraw(root);
+	assert_int_equal(stats_of(&m.f).roots_kept, 0);
 	finode_put(root);
 	finode_put(other);
+	finode_mount_put(mount);
+	mounts_finish(&m);
+}
+
+/*
+ * Root B takes the place of A while replies with either are on their way; the one with B
+ * that was announced first is refused, the other arrived. B stays: tests/model/mount.pml.
+ */
+static void test_i_a_refusal_withdraws_no_other_reply(void **state)
+{
+	struct mounts_fixture m;
+	struct finode_mount *mount;
+	struct finode *a, *b;
+	uint64_t nodeid;
+
+	(void)state;
+	mounts_create(&m);
+	mounts_announce(&m);
+	mount = must_mount(&m, 2);
+	a = must_obtain_in(&m, mount, 1, S_IFDIR);
+	finode_retire(a);
+	b = must_obtain_in(&m, mount, 1, S_IFDIR);
+	nodeid = b->nodeid;
+	assert_true(mounts_cross(m.root, b)); /* will be refused */
+	assert_true(mounts_cross(m.root, a)); /* stale, and arrives */
+	assert_true(mounts_cross(m.root, b)); /* arrives */
+	finode__mount_withdraw(b);
+	finode_put(b);
+	b = finode_get(m.f.table, nodeid);
+	assert_non_null(b);
+	/* What is stale already is not kept, nor is what becomes it. */
+	assert_int_equal(stats_of(&m.f).roots_kept, 1);
+	finode_retire(b);
+	assert_int_equal(stats_of(&m.f).roots_kept, 0);
+	finode_put(a);
+	finode_put(b);
+	finode_mount_put(mount);
+	mounts_finish(&m);
+}
+
+static void test_k_an_announcement_needs_memory(void **state)
+{
+	struct mounts_fixture m;
+	struct finode_mount *mount;
+	struct finode *root;
+
+	(void)state;
+	mounts_create(&m);
+	mounts_announce(&m);
+	mount = must_mount(&m, 2);
+	root = must_obtain_in(&m, mount, 1, S_IFDIR);
+	m.f.fail_after = 0;
+	assert_int_equal(finode__mount_cross(m.root, "mnt", root), -ENOMEM);
+	m.f.fail_after = -1;
+	assert_int_equal(stats_of(&m.f).roots_kept, 0);
+	assert_int_equal(finode__mount_cross(m.root, "mnt", root), 1);
+	finode_mount_detach(mount);
+	assert_int_equal(stats_of(&m.f).roots_kept, 0);
+	assert_int_equal(finode__mount_cross(m.root, "mnt", root), 1);
+	assert_int_equal(stats_of(&m.f).roots_kept, 0);
+	finode_put(root);
+	finode_mount_put(mount);
+	mounts_finish(&m);
+}
+
+/* Where roots are not kept, announcements of those that have gone are not either. */
+static void test_announcements_of_what_has_gone_do_not_add_up(void **state)
+{
+	struct mounts_fixture m;
+	struct finode_mount *mount;
+	uint64_t bytes = 0;
+
+	(void)state;
+	mounts_create_with(&m, forget_roots);
+	mounts_announce(&m);
+	mount = must_mount(&m, 2);
+	for (int i = 0; i < 100; i++) {
+		struct finode *root = must_obtain_in(&m, mount, 1, S_IFDIR);
+
+		assert_true(mounts_cross(m.root, root));
+		finode_put(root);
+		if (i == 0)
+			bytes = stats_of(&m.f).bytes;
+	}
+	assert_int_equal(stats_of(&m.f).bytes, bytes);
 	finode_mount_put(mount);
 	mounts_finish(&m);
 }
@@ -222,6 +308,9 @@ int main(void)
 		cmocka_unit_test(test_i_an_announced_root_stays_when_it_is_forgotten),
 		cmocka_unit_test(test_i_unless_the_author_knows_better),
 		cmocka_unit_test(test_i_an_announcement_that_did_not_arrive_keeps_nothing),
+		cmocka_unit_test(test_i_a_refusal_withdraws_no_other_reply),
+		cmocka_unit_test(test_k_an_announcement_needs_memory),
+		cmocka_unit_test(test_announcements_of_what_has_gone_do_not_add_up),
 		cmocka_unit_test(test_what_is_no_crossing_is_not_announced),
 		cmocka_unit_test(test_the_mountpoint_is_the_name_of_the_root),
 		cmocka_unit_test(test_syncfs_syncs_what_the_kernel_does_not_know),

@@ -69,9 +69,9 @@ struct finode_entry {
  * as such (FUSE_ATTR_SUBMOUNT) if this session's kernel takes those; see mount.h.
  *
  * All three objects are borrowed: the caller keeps, and later puts, its references.
- * @return 0; -EIO if the entry was refused; what finode_alias_add() returned; a negative
- *         errno, with nothing counted, if the reply did not reach the kernel (-ENOENT: the
- *         request was aborted)
+ * @return 0; -EIO if the entry was refused; what finode_alias_add() returned; -ENOMEM for
+ *         the announcement of a submount; a negative errno, with nothing counted, if the
+ * reply did not reach the kernel (-ENOENT: the request was aborted)
  * @since 0.1
  */
 FINODE_API int finode_reply_entry(fuse_req_t req, struct finode *dir, const char *name,

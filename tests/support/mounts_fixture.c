@@ -56,11 +56,14 @@ static int place_sync(struct finode_mount *base)
 {
 	struct place *place = place_of(base);
 	struct mounts_fixture *m = place->fixture;
-	const char letter[2] = {(char)('a' + place->value - 1), '\0'};
+	const size_t used = strlen(m->synced);
 
 	if (place->canary != PLACE_CANARY)
 		m->broken++;
-	strcat(m->synced, letter);
+	if (used + 1 < sizeof(m->synced)) {
+		m->synced[used] = (char)('a' + place->value - 1);
+		m->synced[used + 1] = '\0';
+	}
 	return m->failing == 0 || m->failing == place->value ? m->sync_error : 0;
 }
 
