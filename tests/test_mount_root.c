@@ -138,6 +138,28 @@ static void test_i_a_refusal_withdraws_no_other_reply(void **state)
 	mounts_finish(&m);
 }
 
+/* By a session whose kernel took submounts, before one whose kernel does not. */
+static void test_a_detach_ends_what_was_announced_long_ago(void **state)
+{
+	struct mounts_fixture m;
+	struct finode_mount *mount;
+	struct finode *root;
+
+	(void)state;
+	mounts_create(&m);
+	mounts_announce(&m);
+	mount = must_mount(&m, 2);
+	root = must_obtain_in(&m, mount, 1, S_IFDIR);
+	assert_true(mounts_cross(m.root, root));
+	finode_put(root);
+	atomic_store(&m.f.table->mounts.announces, false);
+	finode_mount_detach(mount);
+	assert_int_equal(stats_of(&m.f).roots_kept, 0);
+	assert_int_equal(stats_of(&m.f).inodes, 1);
+	finode_mount_put(mount);
+	mounts_finish(&m);
+}
+
 static void test_k_an_announcement_needs_memory(void **state)
 {
 	struct mounts_fixture m;
@@ -309,6 +331,7 @@ int main(void)
 		cmocka_unit_test(test_i_unless_the_author_knows_better),
 		cmocka_unit_test(test_i_an_announcement_that_did_not_arrive_keeps_nothing),
 		cmocka_unit_test(test_i_a_refusal_withdraws_no_other_reply),
+		cmocka_unit_test(test_a_detach_ends_what_was_announced_long_ago),
 		cmocka_unit_test(test_k_an_announcement_needs_memory),
 		cmocka_unit_test(test_announcements_of_what_has_gone_do_not_add_up),
 		cmocka_unit_test(test_what_is_no_crossing_is_not_announced),
