@@ -211,14 +211,20 @@ static void symlink_odd(void)
 	}
 }
 
-/* 40 symlinks may be followed, not 41. */
+/*
+ * 40 symlinks may be followed, not 41. Those of a walk without locks that has to be done
+ * again count too, so between 21 and 40 nothing is certain.
+ */
 static void symlink_chains(void)
 {
+	static const int lengths[] = {1, 2, 19, 20, 41, 42, 45};
+
 	put_file("l0", 0644, "end");
 	for (int i = 1; i <= 45; i++)
 		must(symlink(words("l%d", i - 1), words("l%d", i)), "symlink");
-	for (int i = 38; i <= 43; i++)
-		see_open(words("%d links", i), words("l%d", i), O_RDONLY, 0);
+	for (size_t i = 0; i < COUNT(lengths); i++)
+		see_open(words("%d links", lengths[i]), words("l%d", lengths[i]), O_RDONLY,
+			 0);
 	must(symlink("two", "one"), "symlink");
 	must(symlink("one", "two"), "symlink");
 	see_open("each other", "one", O_RDONLY, 0);

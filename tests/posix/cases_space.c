@@ -79,8 +79,9 @@ static void every_mode(void)
 			see(label, fallocate(fd, modes[m].mode, ranges[r].start,
 					     ranges[r].length));
 			see_fstat(words("%s is", label), fd);
-			see_value(words("%s contents", label), "%lu", checksum(fd));
+			/* First: what was read is no hole to ext4. */
 			see(words("%s hole", label), lseek(fd, 0, SEEK_HOLE));
+			see_value(words("%s contents", label), "%lu", checksum(fd));
 			close(fd);
 		}
 }
@@ -166,6 +167,22 @@ static void copy_errors(void)
 	see_stat("symlink-target", "symlink-target");
 }
 
+/* Only the flags that a descriptor has now count. */
+static void copy_no_more_append(void)
+{
+	int from = open("from", O_RDWR | O_CREAT, 0600);
+	int to = open("to", O_RDWR | O_CREAT | O_APPEND, 0600);
+
+	fill(from);
+	see("append", copy(from, 0, to, 0, 100, 0));
+	see("write", write(to, "x", 1));
+	see("F_SETFL", fcntl(to, F_SETFL, 0));
+	see("no more", copy(from, 0, to, 0, 100, 0));
+	see_fstat("to", to);
+	see("F_SETFL append", fcntl(to, F_SETFL, O_APPEND));
+	see("append again", copy(from, 0, to, 0, 100, 0));
+}
+
 /* From and to another file system. */
 static void copy_across(void)
 {
@@ -194,6 +211,7 @@ static void clone(void)
 static const struct posix_case copy_cases[] = {
 	{"ranges", copy_ranges, NULL},
 	{"errors", copy_errors, prepare_my_types},
+	{"no_more_append", copy_no_more_append, NULL},
 	{"across", copy_across, NULL},
 	{"clone", clone, NULL},
 };
