@@ -127,7 +127,7 @@ void see_fstat(const char *label, int fd)
 
 void tick(void)
 {
-	const struct timespec pause = {.tv_nsec = 15 * 1000 * 1000};
+	const struct timespec pause = {.tv_nsec = 15000000};
 
 	nanosleep(&pause, NULL);
 }

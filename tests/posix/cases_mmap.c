@@ -9,13 +9,19 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#define PAGE 4096
+#define PAGE 4096L
 
 static char *map(int fd, int protection, int flags)
 {
 	void *at = mmap(NULL, 2 * PAGE, protection, flags, fd, 0);
 
 	return at == MAP_FAILED ? NULL : at;
+}
+
+static void store(char *at, const char *text)
+{
+	while (*text)
+		*at++ = *text++;
 }
 
 static void shared(void)
@@ -31,16 +37,16 @@ static void shared(void)
 		return;
 	see("write", pwrite(fd, "written", 7, 10));
 	see_bytes("seen in the map", b + 10, 7);
-	memcpy(a + PAGE, "stored", 6);
+	store(a + PAGE, "stored");
 	see_bytes("seen by read", text, pread(other, text, 6, PAGE));
 	see_bytes("seen in the other map", b + PAGE, 6);
 	see("msync", msync(a, 2 * PAGE, MS_SYNC));
 	see("msync async", msync(a, 2 * PAGE, MS_ASYNC));
 	see("unlink", unlink("f"));
-	memcpy(a, "after", 5);
+	store(a, "after");
 	see_bytes("after the unlink", text, pread(fd, text, 5, 0));
 	see("close", close(fd));
-	memcpy(a, "close", 5);
+	store(a, "close");
 	see_bytes("after the close", text, pread(other, text, 5, 0));
 	see("munmap", munmap(a, 2 * PAGE));
 	see_bytes("after the munmap", text, pread(other, text, 5, 0));
@@ -56,7 +62,7 @@ static void private(void)
 	if (!at)
 		return;
 	see_bytes("read", at, 8);
-	memcpy(at, "PRIVATE", 7);
+	store(at, "PRIVATE");
 	see_bytes("the file", text, pread(fd, text, 8, 0));
 	see_bytes("beyond the end", at + 8, 8);
 	see("close", close(fd));

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 
-#define BLOCK 65536
+#define BLOCK 65536L
 
 static const struct {
 	const char *name;

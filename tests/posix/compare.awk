@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # awk -v where=FS/USER -v used=FILE -f compare.awk ACCEPTED HOST MOUNT: the differences
-# between two outputs of posix_cases, without those that are accepted, which are counted in
-# FILE by their line. The last line of output is a summary; the exit status says whether
+# between two outputs of posix_cases, without those that are accepted, whose lines of
+# ACCEPTED are added to FILE. The last line of output is a summary; the exit status says whether
 # anything differs.
 
 function pattern(glob) {
@@ -35,7 +35,7 @@ part == 1 {
 			printf "%s:%d: not WHERE | CASE | VALUE\n", FILENAME, FNR
 			exit failed = 2
 		}
-		lines[++accepted] = FNR
+		lines[++accepted] = $0
 		wheres[accepted] = pattern(field[1])
 		keys[accepted] = pattern(field[2])
 		values[accepted] = pattern(field[3])

@@ -197,13 +197,15 @@ static void do_truncate(void)
 	set_size(size);
 }
 
-/* The part of the file that starts near `at`, mapped; NULL if there is none. */
+/* The part of the file that starts near `at`, mapped; NULL if it cannot be. */
 static unsigned char *map(size_t at, size_t length, int protection, size_t *offset)
 {
 	const size_t start = at / 4096 * 4096;
 	void *address = mmap(NULL, at + length - start, protection, MAP_SHARED, any_fd(),
 			     (off_t)start);
 
+	if (address == MAP_FAILED && errno == ENODEV)
+		return NULL;
 	must(address != MAP_FAILED, "mmap");
 	*offset = at - start;
 	return address;
@@ -221,6 +223,8 @@ static void do_map_read(void)
 		length = io.size - at;
 	note("mapped read %zu from %zu", length, at);
 	address = map(at, length, PROT_READ, &offset);
+	if (!address)
+		return;
 	check(address + offset, at, length, "mapped read");
 	rest = (4096 - (at + length) % 4096) % 4096;
 	if (at + length == io.size)
@@ -241,8 +245,10 @@ static void do_map_write(void)
 	if (length > io.size - at)
 		length = io.size - at;
 	note("mapped write %zu at %zu", length, at);
-	new_bytes(at, length);
 	address = map(at, length, PROT_READ | PROT_WRITE, &offset);
+	if (!address)
+		return;
+	new_bytes(at, length);
 	memcpy(address + offset, io.good + at, length);
 	if (random_number(2))
 		must(msync(address, offset + length, MS_SYNC) == 0, "msync");
