@@ -19,6 +19,7 @@ shift 2
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=SCRIPTDIR/../mount/lib.sh
 . "$here/../mount/lib.sh"
+trap 'exit 1' INT TERM # and clean up
 cases=$build/tests/posix/posix_cases
 seconds=${FINODE_RANDOM_IO_SECONDS:-5}
 only=${FINODE_POSIX_ONLY:-*}

@@ -19,6 +19,7 @@ shift 2
 [ $# = 0 ] || shift
 # shellcheck source=SCRIPTDIR/../mount/lib.sh
 . "$here/../mount/lib.sh"
+trap 'exit 1' INT TERM # and clean up
 # shellcheck source=SCRIPTDIR/../../scripts/packages.sh
 . "$here/../../scripts/packages.sh"
 # shellcheck disable=SC2086,SC2154 # a list of packages, of packages.sh
