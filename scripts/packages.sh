@@ -5,6 +5,7 @@ build_packages="gcc g++ cmake ninja-build pkg-config libc6-dev linux-libc-dev
 	libfuse3-dev fuse3 libsodium-dev uthash-dev"
 test_packages="libcmocka-dev clang clang-tidy clang-format libclang-rt-dev util-linux
 	binutils spin git"
+workload_packages="acl attr e2fsprogs fio gcc git make rsync sqlite3 stress-ng xz-utils"
 
 # Installs what is missing of the packages named; says what to do where it cannot.
 need() {

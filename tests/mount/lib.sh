@@ -42,8 +42,8 @@ is_mounted() {
 cleanup() {
 	cd /
 	[ -z "$server" ] || kill "$server" 2>/dev/null || true
-	# The server, which ends, may be the first.
-	while is_mounted; do umount -l "$mnt" 2>/dev/null || true; done
+	# The server may be faster.
+	while is_mounted; do umount -l "$mnt" 2>/dev/null || sleep 0.1; done
 	[ -z "$server" ] || wait "$server" 2>/dev/null || true
 	[ -z "$tmpfs" ] || umount -l "$tmpfs"
 	rm -rf "$work" # never $source: it may be somebody's
