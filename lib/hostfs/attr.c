@@ -55,7 +55,7 @@ static void reply_attr(fuse_req_t req, struct finode *inode, int fd)
 		finode_reply_err(req, err);
 	else
 		finode_reply_attr(req, inode, &attr,
-				  hostfs__state(req)->config.attr_timeout);
+				  hostfs__attr_timeout(hostfs__state(req), &attr));
 }
 
 void hostfs__getattr(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
@@ -149,6 +149,10 @@ void hostfs__statfs(fuse_req_t req, fuse_ino_t nodeid)
 
 /* ---- Changing ---- */
 
+#define SET_TIMES                                                                          \
+	(FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |             \
+	 FUSE_SET_ATTR_MTIME_NOW)
+
 struct change {
 	fuse_req_t req;
 	int fd;	     /* O_PATH */
@@ -171,13 +175,14 @@ static int change_mode(const struct change *change, struct hostfs_caller *caller
 {
 	const mode_t mode = change->to->st_mode & 07777;
 	char path[HOSTFS_PATH_MAX];
+	const bool groups = caller->groups;
 	int err = chmod(hostfs_path(change->fd, path), mode) < 0 ? -errno : 0;
 
 	if (err != -EPERM || !caller->caps || !only_kills(change, mode))
 		return err;
 	hostfs_caller_end(caller);
 	err = chmod(path, mode) < 0 ? -errno : 0;
-	hostfs_caller_begin(caller, change->req, false);
+	hostfs_caller_begin(caller, change->req, groups);
 	return err;
 }
 
@@ -231,8 +236,7 @@ static int change_all(const struct change *change, struct hostfs_caller *caller)
 		err = change_owner(change);
 	if (!err && set & FUSE_SET_ATTR_SIZE)
 		err = change_size(change);
-	if (!err && set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME |
-			   FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW))
+	if (!err && set & SET_TIMES)
 		err = change_times(change);
 	return err;
 }
@@ -251,13 +255,26 @@ static int change_as_caller(const struct change *change)
 	return err;
 }
 
-/* A kernel that gathers writes flushes times by itself, in nobody's name. */
-static bool is_flush_of_times(fuse_req_t req, int set)
+/*
+ * A kernel that gathers writes keeps the times, and sends them with whatever else happens,
+ * in the name of who writes, or nobody's. It has checked the rights of who sets them.
+ */
+static bool are_the_kernels_times(fuse_req_t req, int set)
 {
 	return hostfs__wants(hostfs__state(req), HOSTFS_WRITEBACK) &&
-	       set & FUSE_SET_ATTR_CTIME &&
-	       !(set & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID |
-			FUSE_SET_ATTR_SIZE));
+	       set & FUSE_SET_ATTR_CTIME;
+}
+
+static int change_attr(const struct change *change)
+{
+	struct change others = *change;
+	int err;
+
+	if (!are_the_kernels_times(change->req, change->set))
+		return change_as_caller(change);
+	others.set &= ~SET_TIMES;
+	err = change_as_caller(&others);
+	return err || !(change->set & SET_TIMES) ? err : change_times(change);
 }
 
 void hostfs__setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *to, int set,
@@ -277,8 +294,7 @@ void hostfs__setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *to, int set
 		change.fd = use.fd;
 		if (file && file->inode == use.inode)
 			change.file_fd = hostfs_file(file)->fd;
-		err = is_flush_of_times(req, set) ? change_times(&change)
-						  : change_as_caller(&change);
+		err = change_attr(&change);
 	}
 	if (err)
 		finode_reply_err(req, err);

@@ -363,13 +363,25 @@ int hostfs__attr(struct finode_mount *mount, const struct statx *stx, struct sta
 	return err;
 }
 
+double hostfs__attr_timeout(const struct hostfs_state *state, const struct stat *attr)
+{
+	/* Without a page cache the host takes suid away on a write, and nobody tells. */
+	if (hostfs__wants(state, HOSTFS_DIRECT_IO) && S_ISREG(attr->st_mode) &&
+	    attr->st_mode & (S_ISUID | S_ISGID))
+		return 0;
+	return state->config.attr_timeout;
+}
+
 int hostfs__entry(const struct hostfs_state *state, struct finode *inode,
 		  const struct statx *stx, mode_t created, struct finode_entry *entry)
 {
+	int err;
+
 	*entry = (struct finode_entry){
 		.entry_timeout = state->config.entry_timeout,
-		.attr_timeout = state->config.attr_timeout,
 		.created = created,
 	};
-	return hostfs__attr(inode->mount, stx, &entry->attr);
+	err = hostfs__attr(inode->mount, stx, &entry->attr);
+	entry->attr_timeout = hostfs__attr_timeout(state, &entry->attr);
+	return err;
 }

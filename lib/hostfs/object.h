@@ -64,6 +64,9 @@ int hostfs__statx_fd(int fd, struct statx *stx);
 /* As stat(2) would report an object of `mount` in this filesystem. */
 int hostfs__attr(struct finode_mount *mount, const struct statx *stx, struct stat *attr);
 
+/* How long the kernel may believe that. */
+double hostfs__attr_timeout(const struct hostfs_state *state, const struct stat *attr);
+
 /* What an entry reply says of an object. `created` as of struct finode_entry. */
 int hostfs__entry(const struct hostfs_state *state, struct finode *inode,
 		  const struct statx *stx, mode_t created, struct finode_entry *entry);
