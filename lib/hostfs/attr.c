@@ -102,7 +102,7 @@ void hostfs__access(fuse_req_t req, fuse_ino_t nodeid, int mask)
 	int err = hostfs__use(req, nodeid, &use);
 
 	if (!err) {
-		hostfs_caller_begin(&caller, req, false);
+		hostfs_caller_begin(&caller, req, 0);
 		do
 			err = syscall(SYS_faccessat2, use.fd, "", mask,
 				      AT_EMPTY_PATH | AT_EACCESS) < 0
@@ -175,14 +175,14 @@ static int change_mode(const struct change *change, struct hostfs_caller *caller
 {
 	const mode_t mode = change->to->st_mode & 07777;
 	char path[HOSTFS_PATH_MAX];
-	const bool groups = caller->groups;
+	const unsigned int how = caller->how;
 	int err = chmod(hostfs_path(change->fd, path), mode) < 0 ? -errno : 0;
 
 	if (err != -EPERM || !caller->caps || !only_kills(change, mode))
 		return err;
 	hostfs_caller_end(caller);
 	err = chmod(path, mode) < 0 ? -errno : 0;
-	hostfs_caller_begin(caller, change->req, groups);
+	hostfs_caller_begin(caller, change->req, how);
 	return err;
 }
 
@@ -232,7 +232,8 @@ static int change_all(const struct change *change, struct hostfs_caller *caller)
 
 	if (set & FUSE_SET_ATTR_MODE)
 		err = change_mode(change, caller);
-	if (!err && set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
+	/* chown(path, -1, -1), which sets the ctime, comes as a change of nothing. */
+	if (!err && (set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID) || !set))
 		err = change_owner(change);
 	if (!err && set & FUSE_SET_ATTR_SIZE)
 		err = change_size(change);
@@ -244,11 +245,14 @@ static int change_all(const struct change *change, struct hostfs_caller *caller)
 static int change_as_caller(const struct change *change)
 {
 	HOSTFS_AUTO_CALLER struct hostfs_caller caller = HOSTFS_CALLER_INIT;
-	const bool groups =
-		change->set & FUSE_SET_ATTR_MODE && change->to->st_mode & S_ISGID;
+	/* Whether a new sgid stays is decided by the groups, and not told. */
+	const unsigned int how =
+		change->set & FUSE_SET_ATTR_MODE && change->to->st_mode & S_ISGID
+			? HOSTFS_CALLER_GROUPS
+			: HOSTFS_CALLER_KEEP_SGID;
 	int err;
 
-	hostfs_caller_begin(&caller, change->req, groups);
+	hostfs_caller_begin(&caller, change->req, how);
 	do
 		err = change_all(change, &caller);
 	while (hostfs_caller_retry(&caller, err));
@@ -273,7 +277,7 @@ static int change_attr(const struct change *change)
 	if (!are_the_kernels_times(change->req, change->set))
 		return change_as_caller(change);
 	others.set &= ~SET_TIMES;
-	err = change_as_caller(&others);
+	err = others.set ? change_as_caller(&others) : 0;
 	return err || !(change->set & SET_TIMES) ? err : change_times(change);
 }
 

@@ -13,7 +13,8 @@
  *     that the process had at hostfs_init(). Whoever begins declares the guard with
  *     HOSTFS_AUTO_CALLER or ends it by hand before it returns: nothing leaks into the next
  *     request.
- *   - While a thread acts as another user than root it has no capability at all. With
+ *   - While a thread acts as another user than root it has no capability at all, but for
+ *     CAP_FSETID where the kernel of the mount has looked after sgid. With
  *     fsuid alone it would keep those that are not about files: CAP_SYS_RESOURCE, which is
  *     above quotas and reserved blocks, CAP_SYS_ADMIN and CAP_SETFCAP for attributes.
  *   - root with another group acts with that group, and keeps the capabilities.
@@ -109,9 +110,8 @@ static void take_groups(struct hostfs_caller *caller)
 	atomic_fetch_add_explicit(&self->groups_read, 1, memory_order_relaxed);
 }
 
-void hostfs_caller_begin(struct hostfs_caller *caller, fuse_req_t req, bool groups)
+void hostfs_caller_begin(struct hostfs_caller *caller, fuse_req_t req, unsigned int how)
 {
-	static const struct __user_cap_data_struct none[2];
 	struct __user_cap_data_struct caps[2];
 	const struct fuse_ctx *who = fuse_req_ctx(req);
 	struct identity *self = self_of(req);
@@ -121,21 +121,24 @@ void hostfs_caller_begin(struct hostfs_caller *caller, fuse_req_t req, bool grou
 	if (!self->switches || (who->uid == self->uid && who->gid == self->gid))
 		return;
 	caller->req = req;
+	caller->how = how;
 	caller->ids = true;
 	atomic_fetch_add_explicit(&self->switched, 1, memory_order_relaxed);
 	if (who->uid == self->uid) {
 		setfsgid(who->gid);
 		return;
 	}
-	if (groups)
+	if (how & HOSTFS_CALLER_GROUPS)
 		take_groups(caller);
 	else if (self->group_count > 0)
 		syscall(SYS_setgroups, (size_t)0, NULL);
 	setfsgid(who->gid);
 	setfsuid(who->uid);
 	memcpy(caps, self->caps, sizeof(caps));
-	caps[0].effective = none[0].effective;
-	caps[1].effective = none[1].effective;
+	caps[0].effective = how & HOSTFS_CALLER_KEEP_SGID
+				    ? caps[0].permitted & CAP_TO_MASK(CAP_FSETID)
+				    : 0;
+	caps[1].effective = 0;
 	cap_header_call(SYS_capset, caps);
 	caller->caps = true;
 }
@@ -158,11 +161,12 @@ static void become_self(struct hostfs_caller *caller)
 bool hostfs_caller_retry(struct hostfs_caller *caller, int err)
 {
 	fuse_req_t req = caller->req;
+	const unsigned int how = caller->how | HOSTFS_CALLER_GROUPS;
 
 	if ((err != -EACCES && err != -EPERM) || !caller->caps || caller->groups)
 		return false;
 	become_self(caller);
-	hostfs_caller_begin(caller, req, true);
+	hostfs_caller_begin(caller, req, how);
 	return true;
 }
 

@@ -73,12 +73,26 @@ static int host_flags(const struct hostfs_state *state, int flags)
 	return host & ~O_APPEND;
 }
 
-static int open_as_caller(fuse_req_t req, const char *path, int flags)
+/* O_TRUNC takes sgid away from a file that cannot be run by its group, but not for them. */
+static unsigned int opener(int path_fd, int flags)
+{
+	struct statx stx;
+
+	return flags & O_TRUNC && hostfs__statx_fd(path_fd, &stx) == 0 &&
+			       (stx.stx_mode & (S_ISGID | S_IXGRP)) == S_ISGID
+		       ? HOSTFS_CALLER_GROUPS
+		       : 0;
+}
+
+static int open_as_caller(fuse_req_t req, int path_fd, int flags)
 {
 	HOSTFS_AUTO_CALLER struct hostfs_caller caller;
+	const unsigned int how = opener(path_fd, flags);
+	char path[HOSTFS_PATH_MAX];
 	int fd;
 
-	hostfs_caller_begin(&caller, req, false);
+	hostfs_path(path_fd, path);
+	hostfs_caller_begin(&caller, req, how);
 	do
 		fd = open(path, flags);
 	while (fd < 0 && hostfs_caller_retry(&caller, -errno));
@@ -91,14 +105,15 @@ static int open_for(fuse_req_t req, int path_fd, int flags)
 	const bool reads = (flags & (O_ACCMODE | O_TRUNC)) == O_RDONLY;
 	const bool more = hostfs__wants(hostfs__state(req), HOSTFS_WRITEBACK);
 	char path[HOSTFS_PATH_MAX];
-	int fd = reads ? open(hostfs_path(path_fd, path), flags)
-		       : open_as_caller(req, hostfs_path(path_fd, path), flags);
+	int fd;
 
+	hostfs_path(path_fd, path);
+	fd = reads ? open(path, flags) : open_as_caller(req, path_fd, flags);
 	if (reads && fd < 0)
 		fd = -errno;
 	/* Where root may less than the caller, as on NFS. */
 	if (reads && fd == -EACCES)
-		fd = open_as_caller(req, path, flags);
+		fd = open_as_caller(req, path_fd, flags);
 	/* Where more was asked for than the caller did. */
 	if (!reads && more && fd == -EACCES && (fd = open(path, flags)) < 0)
 		fd = -errno;
@@ -221,7 +236,7 @@ static int open_new(fuse_req_t req, int dirfd, const char *name, int flags, mode
 
 	if (err)
 		return err;
-	hostfs_caller_begin(&caller, req, (mode & S_ISGID) != 0);
+	hostfs_caller_begin(&caller, req, mode & S_ISGID ? HOSTFS_CALLER_GROUPS : 0);
 	mode = hostfs__masked(req, mode);
 	do {
 		opened->fd = openat(dirfd, name, flags, mode & 07777);
