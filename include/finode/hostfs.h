@@ -254,28 +254,17 @@ FINODE_API FINODE_NODISCARD int hostfs_count_fds(struct hostfs *fs, int n);
 
 /* ---- Whose rights ---- */
 
-/** How hostfs_caller_begin() is to act; bits of its `how`. */
-enum hostfs_caller_how {
-	/** With the supplementary groups from the beginning: for what comes out differently
-	 * without them, and not as an error. */
-	HOSTFS_CALLER_GROUPS = 1 << 0,
-	/** sgid is left alone (CAP_FSETID): for what the kernel of the mount has taken it
-	 * away for, if that was to be. */
-	HOSTFS_CALLER_KEEP_SGID = 1 << 1
-};
-
 /** For the thread that serves a request, from begin to end; on the stack. */
 struct hostfs_caller {
-	fuse_req_t req;	  /**< NULL while the thread acts as the server */
-	unsigned int how; /**< enum hostfs_caller_how */
-	bool groups;	  /**< with the caller's supplementary groups */
-	bool caps;	  /**< without the server's capabilities */
-	bool ids;	  /**< with another fsuid or fsgid than the server's */
+	fuse_req_t req; /**< NULL while the thread acts as the server */
+	bool groups;	/**< with the caller's supplementary groups */
+	bool caps;	/**< without the server's capabilities */
+	bool ids;	/**< with another fsuid or fsgid than the server's */
 };
 
 #define HOSTFS_CALLER_INIT                                                                 \
 	{                                                                                  \
-		NULL, 0, false, false, false                                               \
+		NULL, false, false, false                                                  \
 	}
 
 /**
@@ -291,11 +280,12 @@ struct hostfs_caller {
  *              err = unlinkat(fd, name, 0) < 0 ? -errno : 0;
  *      while (hostfs_caller_retry(&caller, err));
  *
- * @param how  enum hostfs_caller_how
+ * @param groups  take them at once: for what comes out differently without them, and not
+ *                as an error
  * @since 0.1
  */
 FINODE_API void hostfs_caller_begin(struct hostfs_caller *caller, fuse_req_t req,
-				    unsigned int how);
+				    bool groups);
 
 /** Was it perhaps refused for want of the supplementary groups, which the thread has from
  * now on? @param err 0 or a negative errno. @since 0.1 */

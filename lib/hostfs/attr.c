@@ -102,7 +102,7 @@ void hostfs__access(fuse_req_t req, fuse_ino_t nodeid, int mask)
 	int err = hostfs__use(req, nodeid, &use);
 
 	if (!err) {
-		hostfs_caller_begin(&caller, req, 0);
+		hostfs_caller_begin(&caller, req, false);
 		do
 			err = syscall(SYS_faccessat2, use.fd, "", mask,
 				      AT_EMPTY_PATH | AT_EACCESS) < 0
@@ -175,14 +175,14 @@ static int change_mode(const struct change *change, struct hostfs_caller *caller
 {
 	const mode_t mode = change->to->st_mode & 07777;
 	char path[HOSTFS_PATH_MAX];
-	const unsigned int how = caller->how;
+	const bool groups = caller->groups;
 	int err = chmod(hostfs_path(change->fd, path), mode) < 0 ? -errno : 0;
 
 	if (err != -EPERM || !caller->caps || !only_kills(change, mode))
 		return err;
 	hostfs_caller_end(caller);
 	err = chmod(path, mode) < 0 ? -errno : 0;
-	hostfs_caller_begin(caller, change->req, how);
+	hostfs_caller_begin(caller, change->req, groups);
 	return err;
 }
 
@@ -232,8 +232,7 @@ static int change_all(const struct change *change, struct hostfs_caller *caller)
 
 	if (set & FUSE_SET_ATTR_MODE)
 		err = change_mode(change, caller);
-	/* chown(path, -1, -1), which sets the ctime, comes as a change of nothing. */
-	if (!err && (set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID) || !set))
+	if (!err && set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
 		err = change_owner(change);
 	if (!err && set & FUSE_SET_ATTR_SIZE)
 		err = change_size(change);
@@ -245,14 +244,16 @@ static int change_all(const struct change *change, struct hostfs_caller *caller)
 static int change_as_caller(const struct change *change)
 {
 	HOSTFS_AUTO_CALLER struct hostfs_caller caller = HOSTFS_CALLER_INIT;
-	/* Whether a new sgid stays is decided by the groups, and not told. */
-	const unsigned int how =
-		change->set & FUSE_SET_ATTR_MODE && change->to->st_mode & S_ISGID
-			? HOSTFS_CALLER_GROUPS
-			: HOSTFS_CALLER_KEEP_SGID;
+	/* Whether sgid stays is decided by the groups, and not told. */
+	const bool groups =
+		change->set & FUSE_SET_ATTR_MODE
+			? (change->to->st_mode & S_ISGID) != 0
+			: change->set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID |
+					 FUSE_SET_ATTR_SIZE) &&
+				  hostfs__groups_decide(change->req, change->fd);
 	int err;
 
-	hostfs_caller_begin(&caller, change->req, how);
+	hostfs_caller_begin(&caller, change->req, groups);
 	do
 		err = change_all(change, &caller);
 	while (hostfs_caller_retry(&caller, err));
@@ -269,11 +270,32 @@ static bool are_the_kernels_times(fuse_req_t req, int set)
 	       set & FUSE_SET_ATTR_CTIME;
 }
 
+/*
+ * chown(path, -1, -1), which anybody may, or a capability that was taken away: a change of
+ * nothing, and of the ctime. The mode stays; a chown(2) of the host would take suid.
+ */
+static int touch_ctime(const struct change *change)
+{
+	struct statx stx;
+	char path[HOSTFS_PATH_MAX];
+	int err = hostfs__statx_fd(change->fd, &stx);
+
+	if (err)
+		return err;
+	if (stx.stx_mode & (S_ISUID | S_ISGID) && !S_ISLNK(stx.stx_mode))
+		chmod(hostfs_path(change->fd, path), stx.stx_mode & 07777);
+	else
+		change_owner(change);
+	return 0;
+}
+
 static int change_attr(const struct change *change)
 {
 	struct change others = *change;
 	int err;
 
+	if (change->set == 0)
+		return touch_ctime(change);
 	if (!are_the_kernels_times(change->req, change->set))
 		return change_as_caller(change);
 	others.set &= ~SET_TIMES;

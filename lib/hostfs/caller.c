@@ -13,8 +13,7 @@
  *     that the process had at hostfs_init(). Whoever begins declares the guard with
  *     HOSTFS_AUTO_CALLER or ends it by hand before it returns: nothing leaks into the next
  *     request.
- *   - While a thread acts as another user than root it has no capability at all, but for
- *     CAP_FSETID where the kernel of the mount has looked after sgid. With
+ *   - While a thread acts as another user than root it has no capability at all. With
  *     fsuid alone it would keep those that are not about files: CAP_SYS_RESOURCE, which is
  *     above quotas and reserved blocks, CAP_SYS_ADMIN and CAP_SETFCAP for attributes.
  *   - root with another group acts with that group, and keeps the capabilities.
@@ -83,6 +82,15 @@ mode_t hostfs__masked(fuse_req_t req, mode_t mode)
 	return has_own_umask ? mode : mode & ~fuse_req_ctx(req)->umask;
 }
 
+bool hostfs__groups_decide(fuse_req_t req, int fd)
+{
+	struct statx stx;
+
+	return hostfs__state(req)->self.switches && fuse_req_ctx(req)->uid != 0 &&
+	       hostfs__statx_fd(fd, &stx) == 0 &&
+	       (stx.stx_mode & (S_IFMT | S_ISGID | S_IXGRP)) == (S_IFREG | S_ISGID);
+}
+
 /* ---- There and back ---- */
 
 static struct identity *self_of(fuse_req_t req)
@@ -110,7 +118,7 @@ static void take_groups(struct hostfs_caller *caller)
 	atomic_fetch_add_explicit(&self->groups_read, 1, memory_order_relaxed);
 }
 
-void hostfs_caller_begin(struct hostfs_caller *caller, fuse_req_t req, unsigned int how)
+void hostfs_caller_begin(struct hostfs_caller *caller, fuse_req_t req, bool groups)
 {
 	struct __user_cap_data_struct caps[2];
 	const struct fuse_ctx *who = fuse_req_ctx(req);
@@ -121,23 +129,20 @@ void hostfs_caller_begin(struct hostfs_caller *caller, fuse_req_t req, unsigned 
 	if (!self->switches || (who->uid == self->uid && who->gid == self->gid))
 		return;
 	caller->req = req;
-	caller->how = how;
 	caller->ids = true;
 	atomic_fetch_add_explicit(&self->switched, 1, memory_order_relaxed);
 	if (who->uid == self->uid) {
 		setfsgid(who->gid);
 		return;
 	}
-	if (how & HOSTFS_CALLER_GROUPS)
+	if (groups)
 		take_groups(caller);
 	else if (self->group_count > 0)
 		syscall(SYS_setgroups, (size_t)0, NULL);
 	setfsgid(who->gid);
 	setfsuid(who->uid);
 	memcpy(caps, self->caps, sizeof(caps));
-	caps[0].effective = how & HOSTFS_CALLER_KEEP_SGID
-				    ? caps[0].permitted & CAP_TO_MASK(CAP_FSETID)
-				    : 0;
+	caps[0].effective = 0;
 	caps[1].effective = 0;
 	cap_header_call(SYS_capset, caps);
 	caller->caps = true;
@@ -161,12 +166,11 @@ static void become_self(struct hostfs_caller *caller)
 bool hostfs_caller_retry(struct hostfs_caller *caller, int err)
 {
 	fuse_req_t req = caller->req;
-	const unsigned int how = caller->how | HOSTFS_CALLER_GROUPS;
 
 	if ((err != -EACCES && err != -EPERM) || !caller->caps || caller->groups)
 		return false;
 	become_self(caller);
-	hostfs_caller_begin(caller, req, how);
+	hostfs_caller_begin(caller, req, true);
 	return true;
 }
 

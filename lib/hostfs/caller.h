@@ -22,6 +22,13 @@ struct identity {
 void hostfs__identity_init(struct identity *self);
 
 /*
+ * Does it depend on the caller's groups whether a change of this file leaves sgid alone? So
+ * it is where its group may not execute it. All else the kernel of the mount has taken away
+ * before, or the host does.
+ */
+bool hostfs__groups_decide(fuse_req_t req, int fd);
+
+/*
  * The mode for a system call that makes a file, after hostfs_caller_begin(): with the umask
  * taken out if the thread could not have one of its own (then default ACLs do not have
  * their say; only a seccomp filter can be the reason).

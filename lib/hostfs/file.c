@@ -73,26 +73,15 @@ static int host_flags(const struct hostfs_state *state, int flags)
 	return host & ~O_APPEND;
 }
 
-/* O_TRUNC takes sgid away from a file that cannot be run by its group, but not for them. */
-static unsigned int opener(int path_fd, int flags)
-{
-	struct statx stx;
-
-	return flags & O_TRUNC && hostfs__statx_fd(path_fd, &stx) == 0 &&
-			       (stx.stx_mode & (S_ISGID | S_IXGRP)) == S_ISGID
-		       ? HOSTFS_CALLER_GROUPS
-		       : 0;
-}
-
 static int open_as_caller(fuse_req_t req, int path_fd, int flags)
 {
 	HOSTFS_AUTO_CALLER struct hostfs_caller caller;
-	const unsigned int how = opener(path_fd, flags);
+	const bool groups = flags & O_TRUNC && hostfs__groups_decide(req, path_fd);
 	char path[HOSTFS_PATH_MAX];
 	int fd;
 
 	hostfs_path(path_fd, path);
-	hostfs_caller_begin(&caller, req, how);
+	hostfs_caller_begin(&caller, req, groups);
 	do
 		fd = open(path, flags);
 	while (fd < 0 && hostfs_caller_retry(&caller, -errno));
@@ -236,7 +225,7 @@ static int open_new(fuse_req_t req, int dirfd, const char *name, int flags, mode
 
 	if (err)
 		return err;
-	hostfs_caller_begin(&caller, req, mode & S_ISGID ? HOSTFS_CALLER_GROUPS : 0);
+	hostfs_caller_begin(&caller, req, (mode & S_ISGID) != 0);
 	mode = hostfs__masked(req, mode);
 	do {
 		opened->fd = openat(dirfd, name, flags, mode & 07777);

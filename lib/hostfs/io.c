@@ -36,18 +36,6 @@ void hostfs__read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t off,
 	fuse_reply_data(req, &buf, FUSE_BUF_SPLICE_MOVE);
 }
 
-/*
- * As whom data is written. The kernel of the mount takes suid and sgid away before it sends
- * a WRITE, but for one that passes its page cache by; there the host does it, and has to
- * know the groups.
- */
-static unsigned int writer(fuse_req_t req)
-{
-	return hostfs__wants(hostfs__state(req), HOSTFS_DIRECT_IO)
-		       ? HOSTFS_CALLER_GROUPS
-		       : HOSTFS_CALLER_KEEP_SGID;
-}
-
 /* F_SETFL of the caller's comes with the next write. */
 static void follow_append(const struct hostfs_state *state, struct finode_file *base,
 			  int flags)
@@ -78,7 +66,7 @@ void hostfs__write_buf(fuse_req_t req, fuse_ino_t nodeid, struct fuse_bufvec *in
 	out.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
 	out.buf[0].fd = use.fd;
 	out.buf[0].pos = off;
-	hostfs_caller_begin(&caller, req, writer(req));
+	hostfs_caller_begin(&caller, req, hostfs__groups_decide(req, use.fd));
 	written = fuse_buf_copy(&out, in, FUSE_BUF_SPLICE_MOVE);
 	hostfs_caller_end(&caller);
 	if (written < 0)
@@ -138,7 +126,7 @@ void hostfs__fallocate(fuse_req_t req, fuse_ino_t nodeid, int mode, off_t off, o
 	int err = hostfs__file_use(req, nodeid, fi, O_WRONLY, &use);
 
 	if (!err) {
-		hostfs_caller_begin(&caller, req, writer(req));
+		hostfs_caller_begin(&caller, req, hostfs__groups_decide(req, use.fd));
 		err = fallocate(use.fd, mode, off, length) < 0 ? -errno : 0;
 		hostfs_caller_end(&caller);
 	}
@@ -159,7 +147,7 @@ void hostfs__copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_off,
 	if (!err) {
 		/* Who appends is refused by the kernel of the mount. */
 		follow_append(hostfs__state(req), out.file, 0);
-		hostfs_caller_begin(&caller, req, writer(req));
+		hostfs_caller_begin(&caller, req, hostfs__groups_decide(req, out.fd));
 		copied = copy_file_range(in.fd, &from_off, out.fd, &to_off, length,
 					 (unsigned int)flags);
 		err = copied < 0 ? -errno : 0;
@@ -214,7 +202,7 @@ static int ioctl_as_caller(fuse_req_t req, int fd, unsigned int cmd, union flags
 {
 	HOSTFS_AUTO_CALLER struct hostfs_caller caller;
 
-	hostfs_caller_begin(&caller, req, 0);
+	hostfs_caller_begin(&caller, req, false);
 	return ioctl(fd, cmd, arg) < 0 ? -errno : 0;
 }
 

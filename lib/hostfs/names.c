@@ -111,7 +111,7 @@ static int make(fuse_req_t req, int dirfd, const char *name, mode_t mode, dev_t 
 	int err;
 
 	/* Whether S_ISGID stays is decided by the groups, and not told. */
-	hostfs_caller_begin(&caller, req, mode & S_ISGID ? HOSTFS_CALLER_GROUPS : 0);
+	hostfs_caller_begin(&caller, req, (mode & S_ISGID) != 0);
 	masked = hostfs__masked(req, mode);
 	do
 		err = (S_ISDIR(mode)   ? mkdirat(dirfd, name, masked & 07777)
@@ -171,7 +171,7 @@ static int link_as_caller(fuse_req_t req, int fd, int dirfd, const char *name)
 	 * protected_hardlinks is asked as on the host. It links what the fd stands for, a
 	 * symlink itself too, and a file of O_TMPFILE.
 	 */
-	hostfs_caller_begin(&caller, req, 0);
+	hostfs_caller_begin(&caller, req, false);
 	do
 		err = linkat(AT_FDCWD, hostfs_path(fd, path), dirfd, name,
 			     AT_SYMLINK_FOLLOW) < 0
@@ -254,7 +254,7 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int
 
 	if (!err) {
 		inode = keep(&dir, name);
-		hostfs_caller_begin(&caller, req, 0);
+		hostfs_caller_begin(&caller, req, false);
 		do
 			err = unlinkat(dir.fd, name, flags) < 0 ? -errno : 0;
 		while (hostfs_caller_retry(&caller, err));
@@ -284,7 +284,7 @@ static int rename_as_caller(fuse_req_t req, int dirfd, const char *name, int new
 	HOSTFS_AUTO_CALLER struct hostfs_caller caller;
 	int err;
 
-	hostfs_caller_begin(&caller, req, 0);
+	hostfs_caller_begin(&caller, req, false);
 	do
 		err = renameat2(dirfd, name, newdirfd, newname, flags) < 0 ? -errno : 0;
 	while (hostfs_caller_retry(&caller, err));

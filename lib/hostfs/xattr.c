@@ -47,7 +47,7 @@ void hostfs__setxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name,
 	int err = path_of(req, nodeid, &use, path);
 
 	if (!err) {
-		hostfs_caller_begin(&caller, req, acl ? HOSTFS_CALLER_GROUPS : 0);
+		hostfs_caller_begin(&caller, req, acl);
 		do
 			err = setxattr(path, name, value, size, flags) < 0 ? -errno : 0;
 		while (hostfs_caller_retry(&caller, err));
@@ -66,7 +66,7 @@ void hostfs__removexattr(fuse_req_t req, fuse_ino_t nodeid, const char *name)
 	if (!err && is_capability(name)) {
 		err = removexattr(path, name) < 0 ? -errno : 0;
 	} else if (!err) {
-		hostfs_caller_begin(&caller, req, 0);
+		hostfs_caller_begin(&caller, req, false);
 		do
 			err = removexattr(path, name) < 0 ? -errno : 0;
 		while (hostfs_caller_retry(&caller, err));
