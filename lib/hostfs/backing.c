@@ -43,6 +43,8 @@
 #define KEPT	   8u
 #define USER	   16u
 
+#define PASSES 16 /* over all shards, before it is said that nothing is idle */
+
 _Static_assert(sizeof(struct backing_node) <= sizeof(((struct hostfs_inode *)0)->library),
 	       "the library's part of struct hostfs_inode");
 
@@ -184,10 +186,16 @@ static bool reserve_if_free(struct backing *backing)
 int hostfs__backing_reserve(struct hostfs_state *state)
 {
 	struct backing *backing = &state->backing;
+	int passes = 0;
 
 	while (!reserve_if_free(backing)) {
 		if (hostfs__backing_relieve(backing))
 			continue;
+		/* One may have become idle behind the clock's hand, or be closing. */
+		if (++passes < PASSES) {
+			sched_yield();
+			continue;
+		}
 		atomic_fetch_add(&backing->refused, 1);
 		hostfs__warn_once(state, WARN_FDS,
 				  "all file descriptors are in use: the answer is ENFILE");
