@@ -158,10 +158,13 @@ static bool covering_ino(struct listing *list, const char *name, struct stat *at
 	AUTO_OBJECT struct object object;
 
 	hostfs__object_init(&object);
-	return hostfs__mounts_may_have(list->state, name) &&
-	       hostfs__object_find(list->dir, list->fd, name, &object) == 0 &&
-	       object.mount != list->dir->mount &&
-	       hostfs__attr(object.mount, &object.stx, attr) == 0;
+	if (!hostfs__mounts_may_have(list->state, name) ||
+	    hostfs__object_find(list->dir, list->fd, name, &object) != 0 ||
+	    object.mount == list->dir->mount ||
+	    hostfs__attr(object.mount, &object.stx, attr) != 0)
+		return false;
+	hostfs__mounts_hold(list->state, object.mount);
+	return true;
 }
 
 static int add(struct listing *list, const struct dirent64 *d)

@@ -195,6 +195,7 @@ int hostfs_init(struct hostfs *fs, const struct hostfs_config *config)
 void hostfs_finish(struct hostfs *fs)
 {
 	hostfs__locks_stop(&fs->state->locks);
+	hostfs__mounts_let_go(fs->state);
 	finode_table_destroy(fs->table);
 	destroy_state(fs->state);
 	*fs = (struct hostfs){NULL, NULL};

@@ -10,6 +10,10 @@
  * The kernel tells a poll(2) of /proc/self/mountinfo when something was mounted or
  * unmounted; then it is read anew. Invariant: a name that is in the host's list at the last
  * refresh is in `names`; a name that is there too much costs a statx(2).
+ *
+ * A mount whose root was listed is held until the host's mounts change, though nobody may
+ * have looked its root up: the number that was told is one of its mount's, and goes with
+ * it.
  */
 #include "mounts.h"
 
@@ -97,6 +101,40 @@ static long read_names(FILE *stream, uint64_t **names)
 	return count;
 }
 
+void hostfs__mounts_hold(struct hostfs_state *state, struct finode_mount *mount)
+{
+	struct host_mounts *mounts = &state->mounts;
+	struct finode_mount **more;
+	unsigned long i = 0;
+
+	pthread_rwlock_wrlock(&mounts->lock);
+	while (i < mounts->held_count && mounts->held[i] != mount)
+		i++;
+	if (i == mounts->held_count &&
+	    (more = reallocarray(mounts->held, i + 1, sizeof(struct finode_mount *)))) {
+		mounts->held = more;
+		mounts->held[mounts->held_count++] = finode_mount_hold(mount);
+	}
+	pthread_rwlock_unlock(&mounts->lock);
+}
+
+void hostfs__mounts_let_go(struct hostfs_state *state)
+{
+	struct host_mounts *mounts = &state->mounts;
+	struct finode_mount **held;
+	unsigned long count;
+
+	pthread_rwlock_wrlock(&mounts->lock);
+	held = mounts->held;
+	count = mounts->held_count;
+	mounts->held = NULL;
+	mounts->held_count = 0;
+	pthread_rwlock_unlock(&mounts->lock);
+	while (count > 0)
+		finode_mount_put(held[--count]);
+	free(held);
+}
+
 static void reread(struct hostfs_state *state)
 {
 	struct host_mounts *mounts = &state->mounts;
@@ -141,8 +179,10 @@ void hostfs__mounts_refresh(struct hostfs_state *state)
 {
 	struct pollfd changed = {.fd = state->mounts.fd, .events = POLLPRI};
 
-	if (state->mounts.fd >= 0 && poll(&changed, 1, 0) > 0)
-		reread(state);
+	if (state->mounts.fd < 0 || poll(&changed, 1, 0) <= 0)
+		return;
+	hostfs__mounts_let_go(state);
+	reread(state);
 }
 
 bool hostfs__mounts_may_have(struct hostfs_state *state, const char *name)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct finode_mount;
 struct hostfs_state;
 
 struct host_mounts {
@@ -15,6 +16,9 @@ struct host_mounts {
 	/* Protected by the lock: hashes of the last components of mountpoints, sorted. */
 	uint64_t *names;
 	unsigned long count;
+	/* Protected by the lock: mounts whose roots were listed, a reference to each. */
+	struct finode_mount **held;
+	unsigned long held_count;
 };
 
 void hostfs__mounts_init(struct hostfs_state *state);
@@ -25,5 +29,9 @@ void hostfs__mounts_refresh(struct hostfs_state *state);
 
 /* May the name, in some directory, be a mountpoint? */
 bool hostfs__mounts_may_have(struct hostfs_state *state, const char *name);
+
+/* The number of its root was told: the mount stays, and so does the number. */
+void hostfs__mounts_hold(struct hostfs_state *state, struct finode_mount *mount);
+void hostfs__mounts_let_go(struct hostfs_state *state);
 
 #endif
