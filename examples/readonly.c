@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* readonly: shows a directory and refuses every change, whoever asks; derived from hostfs.
- */
+/* readonly: shows a directory and refuses every change; derived from hostfs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 
 #include "hostserve.h"
 
-typedef struct fuse_file_info *file_info;
 static const struct fuse_lowlevel_ops *base;
+typedef struct fuse_file_info *file_info;
 
 #define REFUSED finode_reply_err(req, -EROFS)
 #define REFUSE(name_, ...)                                                                 \
@@ -55,8 +54,7 @@ static void customise(struct fuse_lowlevel_ops *ops, const struct fuse_lowlevel_
 
 int main(int argc, char *argv[])
 {
-	struct hostserve readonly = {"Shows SOURCE, unchangeable.", 0, customise,
-				     no_tmpfile};
+	struct hostserve it = {"Shows SOURCE, unchangeable.", 0, customise, no_tmpfile};
 
-	return hostserve_main(argc, argv, &readonly);
+	return hostserve_main(argc, argv, &it);
 }
