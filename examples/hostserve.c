@@ -101,7 +101,9 @@ static int loop(struct server *server)
 }
 
 /* A daemon has no stderr. */
-static void log_to_syslog(enum fuse_log_level level, const char *format, va_list list)
+__attribute__((format(printf, 2, 0))) static void log_to_syslog(enum fuse_log_level level,
+								const char *format,
+								va_list list)
 {
 	vsyslog((int)level, format, list);
 }

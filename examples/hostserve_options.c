@@ -110,6 +110,7 @@ int hostserve_fail(const struct hostserve_options *options, int status, const ch
 
 	va_start(list, format);
 	fprintf(stderr, "%s: ", options->program);
+	/* It is. NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
 	vfprintf(stderr, format, list);
 	fputc('\n', stderr);
 	va_end(list);

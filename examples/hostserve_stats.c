@@ -24,6 +24,7 @@ static void add(struct text *text, const char *format, ...)
 	int length;
 
 	va_start(list, format);
+	/* It is. NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
 	length = vsnprintf(text->at, text->left, format, list);
 	va_end(list);
 	if (length < 0 || (size_t)length >= text->left)

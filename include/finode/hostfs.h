@@ -232,10 +232,8 @@ struct hostfs_file {
 	struct finode_file base;
 	/** Of the host's file, open as the caller asked. Owned. */
 	int fd;
-	/** As of open(2); may change with F_SETFL. */
-	_Atomic int flags;
 	/** The library's own. */
-	uint64_t library[1];
+	uint64_t library[2];
 };
 
 /** From the library's base to the file of hostfs. */

@@ -33,12 +33,6 @@ struct entries {
 	char bytes[ENTRIES_SIZE] __attribute__((aligned(8)));
 };
 
-/* The buffer of an open directory is in its library's part. */
-static struct entries **entries_of(struct hostfs_file *file)
-{
-	return (struct entries **)(void *)file->library;
-}
-
 static struct entries *entries_create(void)
 {
 	struct entries *entries = malloc(sizeof(*entries));
@@ -61,7 +55,7 @@ static void entries_destroy(struct entries *entries)
 
 void hostfs__dir_finish(struct hostfs_file *file)
 {
-	entries_destroy(*entries_of(file));
+	entries_destroy(hostfs__file_part(file)->entries);
 }
 
 /* ---- Opening ---- */
@@ -104,7 +98,7 @@ void hostfs__opendir(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *f
 	if (!err)
 		err = finode_file_open(use.inode, &opened, &file);
 	if (!err) {
-		*entries_of(hostfs_file(file)) = entries;
+		hostfs__file_part(hostfs_file(file))->entries = entries;
 		entries = NULL;
 		fi->cache_readdir = hostfs__wants(state, HOSTFS_CACHE_DIRS);
 		fi->keep_cache = hostfs__wants(state, HOSTFS_CACHE_DIRS);
@@ -243,7 +237,8 @@ static int fill(struct listing *list, struct finode_file *file, off_t off)
 	if (err)
 		return err;
 	list->dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
-	entries = file ? *entries_of(hostfs_file(file)) : (own = entries_create());
+	entries = file ? hostfs__file_part(hostfs_file(file))->entries
+		       : (own = entries_create());
 	if (!entries)
 		return file ? -ENOTDIR : -ENOMEM;
 	pthread_mutex_lock(&entries->lock);

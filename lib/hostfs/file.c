@@ -31,7 +31,7 @@ static int file_init(struct finode_file *base, void *arg)
 	struct opened *opened = arg;
 
 	file->fd = opened->fd;
-	file->flags = opened->flags;
+	hostfs__file_part(file)->flags = opened->flags;
 	opened->fd = -1;
 	return 0;
 }

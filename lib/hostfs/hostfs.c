@@ -16,7 +16,7 @@
 #include "internal.h"
 
 /* Threads, their pipes, /dev/fuse, a look-up's own: what the budget does not count. */
-#define RESERVE 128
+#define RESERVE 128ul
 
 void hostfs__warn_once(struct hostfs_state *state, enum warning what, const char *message)
 {

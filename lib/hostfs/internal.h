@@ -105,6 +105,20 @@ void hostfs__unuse(struct use *use);
 
 /* ---- Open files ---- */
 
+/* The library's part of struct hostfs_file. */
+struct file_part {
+	struct entries *entries; /* of an open directory, see dir.c */
+	_Atomic int flags;	 /* as of open(2); F_SETFL changes them, see io.c */
+};
+
+_Static_assert(sizeof(struct file_part) <= sizeof(((struct hostfs_file *)0)->library),
+	       "the library's part of struct hostfs_file");
+
+static inline struct file_part *hostfs__file_part(struct hostfs_file *file)
+{
+	return (struct file_part *)(void *)file->library;
+}
+
 /* What a file is made of; init() of struct hostfs_file takes the fd. */
 struct opened {
 	int fd; /* counted in the budget; -1 if there is none */

@@ -40,13 +40,13 @@ void hostfs__read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t off,
 static void follow_append(const struct hostfs_state *state, struct finode_file *base,
 			  int flags)
 {
-	struct hostfs_file *file = base ? hostfs_file(base) : NULL;
+	struct file_part *part = base ? hostfs__file_part(hostfs_file(base)) : NULL;
 
-	if (!file || hostfs__wants(state, HOSTFS_WRITEBACK) ||
-	    !((file->flags ^ flags) & O_APPEND))
+	if (!part || hostfs__wants(state, HOSTFS_WRITEBACK) ||
+	    !((part->flags ^ flags) & O_APPEND))
 		return;
-	file->flags = (file->flags & ~O_APPEND) | (flags & O_APPEND);
-	fcntl(file->fd, F_SETFL, file->flags);
+	part->flags = (part->flags & ~O_APPEND) | (flags & O_APPEND);
+	fcntl(hostfs_file(base)->fd, F_SETFL, part->flags);
 }
 
 void hostfs__write_buf(fuse_req_t req, fuse_ino_t nodeid, struct fuse_bufvec *in, off_t off,

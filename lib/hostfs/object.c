@@ -67,9 +67,7 @@ static int open_for_handles(int dirfd, int *out)
 
 	if (fd < 0)
 		return -errno;
-	if (handle_of(dirfd, &handle) < 0)
-		err = -errno;
-	else if ((opened = open_handle(fd, &handle)) < 0)
+	if (handle_of(dirfd, &handle) < 0 || (opened = open_handle(fd, &handle)) < 0)
 		err = -errno;
 	hostfs__close(&opened);
 	if (err)
