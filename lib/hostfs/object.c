@@ -116,9 +116,13 @@ static void mount_evict(struct finode_mount *base)
 static int mount_sync(struct finode_mount *base)
 {
 	FINODE_AUTOPUT struct finode *root = finode_mount_root(base);
+	const int mount_fd = hostfs__mount(base)->fd;
 	char path[HOSTFS_PATH_MAX];
 	int fd = -1, opened = -1, err;
 
+	if (mount_fd >= 0)
+		return syncfs(mount_fd) < 0 ? -errno : 0;
+	/* Whoever has an inode of the mount has its root. */
 	if (!root)
 		return 0;
 	err = hostfs_get(root, &fd);

@@ -33,7 +33,7 @@ quietly cmake -G Ninja -S "$src/tests/install/find_package" -B "$work/fp" \
 quietly cmake --build "$work/fp"
 "$work/fp/consumer"
 "$work/fp/consumer_static"
-"$work/fp/consumer_hostfs"
+LD_LIBRARY_PATH=$libdir "$work/fp/consumer_hostfs"
 
 quietly cmake -G Ninja -S "$src/tests/install/subdirectory" -B "$work/sub"
 quietly cmake --build "$work/sub"
