@@ -43,7 +43,7 @@ struct hostserve_options {
 	char *words[2]; /* that are no options */
 	int word_count;
 	int foreground, debug, single_threaded, clone_fd, show_help, show_version;
-	int flags[12]; /* by the bits of enum hostfs_flag */
+	int flags[13]; /* by the bits of enum hostfs_flag */
 	unsigned int threads;
 	unsigned long fds;
 	double timeout, entry_timeout, attr_timeout, negative_timeout;

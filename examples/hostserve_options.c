@@ -59,6 +59,7 @@ static const struct fuse_opt specs[] = {
 	OPTION("no_readdirplus", "", flags[9]),
 	OPTION("cache_dirs", "", flags[10]),
 	OPTION("cache_symlinks", "", flags[11]),
+	OPTION("passthrough", "", flags[12]),
 	/* Words of /etc/fstab that are for others. */
 	FUSE_OPT_KEY("defaults", FUSE_OPT_KEY_DISCARD),
 	FUSE_OPT_KEY("auto", FUSE_OPT_KEY_DISCARD),
@@ -95,6 +96,7 @@ static const char help_text[] =
 	"      --writeback          the kernel gathers writes; for a source of our own\n"
 	"      --keep_cache         cached data outlives a close\n"
 	"      --direct_io          no cached data at all\n"
+	"      --passthrough        the kernel reads and writes without the server\n"
 	"      --cache_dirs         --cache_symlinks\n"
 	"\nSession:\n"
 	"      --no_open            no requests for opening\n"

@@ -73,7 +73,8 @@ size_t hostserve_stats(struct hostfs *fs, char *buf, size_t size)
 	    N(s.forgets_clamped), N(s.forgets_unknown));
 	add(&text, "replies           %s did not arrive; %s entries refused\n",
 	    N(s.replies_failed), N(s.entries_refused));
-	add(&text, "open files        %s now\n", N(s.files));
+	add(&text, "open files        %s now; %s were read and written by the kernel\n",
+	    N(s.files), N(h.passed));
 	add(&text, "mounts            %s now; %s mountpoints on the host\n", N(s.mounts),
 	    N(h.mountpoints));
 	add(&text, "behind inodes     %s\n",

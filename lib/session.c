@@ -205,9 +205,19 @@ static ssize_t session_splice_receive(int in, off_t *in_off, int out, off_t *out
 
 /* ---- What goes out ---- */
 
-/* Adds to the reply to INIT what libfuse leaves out. */
-static void complete_init(struct session *s, struct fuse_init_out *out)
+static bool wants_passthrough(const struct session *s)
 {
+	return s->config.max_stack_depth != 0 &&
+	       s->kernel.features & FINODE_KERNEL_PASSTHROUGH;
+}
+
+/* Adds to the reply to INIT what libfuse leaves out. */
+static void complete_init(struct session *s, struct fuse_init_out *out, size_t size)
+{
+	/* max_stack_depth, which linux/fuse.h of Debian 12 has not: behind flags2. */
+	const size_t depth_at =
+		offsetof(struct fuse_init_out, flags2) + sizeof(out->flags2);
+
 	if (s->kernel.features & FINODE_KERNEL_PARALLEL_DIROPS) {
 		if (s->serial_dirops || FINODE_MUTANT(forget_parallel_dirops))
 			out->flags &= ~(uint32_t)FUSE_PARALLEL_DIROPS;
@@ -215,6 +225,13 @@ static void complete_init(struct session *s, struct fuse_init_out *out)
 			out->flags |= FUSE_PARALLEL_DIROPS;
 	}
 	s->setxattr_ext = (out->flags & FUSE_SETXATTR_EXT) != 0;
+	if (wants_passthrough(s) && !(out->flags & FUSE_WRITEBACK_CACHE) &&
+	    size >= depth_at + sizeof(s->config.max_stack_depth)) {
+		out->flags |= FUSE_INIT_EXT;
+		out->flags2 |= (uint32_t)(PROTOCOL_PASSTHROUGH >> 32);
+		memcpy((char *)out + depth_at, &s->config.max_stack_depth,
+		       sizeof(s->config.max_stack_depth));
+	}
 }
 
 static ssize_t session_writev(int fd, struct iovec *iov, int count, void *userdata)
@@ -225,7 +242,7 @@ static ssize_t session_writev(int fd, struct iovec *iov, int count, void *userda
 
 	if (header->unique == init && init != 0 && header->error == 0 && count > 1 &&
 	    iov[1].iov_len >= FUSE_COMPAT_22_INIT_OUT_SIZE) {
-		complete_init(s, iov[1].iov_base);
+		complete_init(s, iov[1].iov_base, iov[1].iov_len);
 		s->init_unique = 0;
 	}
 	serving = NULL;
@@ -257,6 +274,19 @@ static void want_parallel_dirops(struct session *s, struct fuse_conn_info *conn)
 #endif
 }
 
+static void want_passthrough(const struct session *s, struct fuse_conn_info *conn)
+{
+#ifdef FUSE_CAP_PASSTHROUGH
+	if (wants_passthrough(s) && !(conn->want & FUSE_CAP_WRITEBACK_CACHE)) {
+		fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
+		conn->max_backing_stack_depth = s->config.max_stack_depth;
+	}
+#else
+	(void)s; /* complete_init() does it */
+	(void)conn;
+#endif
+}
+
 static void session_init(void *userdata, struct fuse_conn_info *conn)
 {
 	struct session *s = userdata;
@@ -269,6 +299,8 @@ static void session_init(void *userdata, struct fuse_conn_info *conn)
 	}
 	if (s->author.init)
 		s->author.init(userdata, conn);
+	if (!s->interposed)
+		want_passthrough(s, conn);
 	/* libfuse 3.14 wants it by default, and so shows an author who does not. */
 	if (before && !(conn->want & FUSE_CAP_PARALLEL_DIROPS))
 		s->serial_dirops = true;

@@ -293,6 +293,13 @@ struct finode_session_config {
 	int serial_dirops;
 	/** How many notifications may wait; 0 for 65536. */
 	unsigned int notify_limit;
+	/**
+	 * Not 0: the author will answer OPEN with backing files
+	 * (FINODE_KERNEL_PASSTHROUGH), on filesystems that are themselves stacked less deep
+	 * than this: 1 for those that are not, 2 for overlayfs too. Without effect in a
+	 * session with writeback cache. (protocol 7.40)
+	 */
+	unsigned int max_stack_depth;
 };
 
 #define FINODE_SESSION_CONFIG_INIT                                                         \

@@ -78,7 +78,10 @@ enum hostfs_flag {
 	HOSTFS_NO_SPLICE = 1 << 8,	/**< data is copied through the server */
 	HOSTFS_NO_READDIRPLUS = 1 << 9, /**< directories are listed without attributes */
 	HOSTFS_CACHE_DIRS = 1 << 10,	/**< the kernel keeps listings of directories */
-	HOSTFS_CACHE_SYMLINKS = 1 << 11 /**< the kernel keeps targets of symlinks */
+	HOSTFS_CACHE_SYMLINKS = 1 << 11, /**< the kernel keeps targets of symlinks */
+	/** Data of files is read and written by the kernel without the server, where it and
+	 * the server's privileges allow (Linux 6.9, CAP_SYS_ADMIN). */
+	HOSTFS_PASSTHROUGH = 1 << 12
 };
 
 /**
@@ -312,6 +315,7 @@ struct hostfs_stats {
 	uint64_t mountpoints; /**< of the host that the last reading of its mounts found */
 	uint64_t locks;	      /**< now: owners of POSIX locks that the host knows */
 	uint64_t lock_waits;  /**< blocking locks that had to wait */
+	uint64_t passed;      /**< opens whose data does not come to the server */
 	uint64_t handles;     /**< 1 if the source's inodes are behind handles */
 	uint64_t as_caller;   /**< 1 if the server can act with its callers' rights */
 };

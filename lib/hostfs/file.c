@@ -40,6 +40,7 @@ static void file_release(struct finode_file *base)
 {
 	struct hostfs_file *file = hostfs_file(base);
 
+	hostfs__through_close(hostfs__state_of(base->inode), file);
 	hostfs__dir_finish(file);
 	hostfs__close(&file->fd);
 	hostfs__backing_unreserve(hostfs__state_of(base->inode));
@@ -136,13 +137,21 @@ static void set_reply_flags(const struct hostfs_state *state, struct fuse_file_i
 	fi->direct_io = hostfs__wants(state, HOSTFS_DIRECT_IO);
 }
 
+/* The answer is an error, so the file, if there is one, was never open for the kernel. */
+static void reply_failed(fuse_req_t req, struct finode_file *file, int err)
+{
+	if (file)
+		finode_file_close(file->inode->mount->table, file->fh);
+	finode_reply_err(req, err);
+}
+
 void hostfs__open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 {
 	struct hostfs_state *state = hostfs__state(req);
 	FINODE_FILE_AUTOPUT struct finode_file *file = NULL;
 	AUTO_USE struct use use = USE_NONE;
 	struct opened opened = {-1, 0};
-	int err;
+	int err, id;
 
 	if (hostfs__wants(state, HOSTFS_NO_OPEN)) {
 		finode_reply_err(req, -ENOSYS);
@@ -153,9 +162,12 @@ void hostfs__open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 		err = open_inode(req, &use, fi->flags, &opened);
 	if (!err)
 		err = finode_file_open(use.inode, &opened, &file);
+	id = err ? err : hostfs__through_open(req, hostfs_file(file));
 	set_reply_flags(state, fi);
-	if (err)
-		finode_reply_err(req, err);
+	if (id < 0)
+		reply_failed(req, file, id);
+	else if (id > 0)
+		hostfs__through_reply(req, file, id);
 	else
 		finode_reply_open(req, file, fi);
 	hostfs__opened_drop(state, &opened); /* unless file_init() took it */
@@ -206,9 +218,11 @@ static void reply_made(fuse_req_t req, const struct use *dir, const char *name,
 		err = hostfs__entry(state, inode, &object.stx, S_IFREG, &entry);
 	if (!err)
 		err = finode_file_open(inode, opened, &file);
+	if (!err)
+		err = hostfs__through_create(req, hostfs_file(file));
 	set_reply_flags(state, fi);
 	if (err)
-		finode_reply_err(req, err);
+		reply_failed(req, file, err);
 	else if (name)
 		finode_reply_create(req, dir->inode, name, inode, &entry, file, fi);
 	else

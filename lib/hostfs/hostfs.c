@@ -79,6 +79,9 @@ static int copy_config(struct hostfs_state *state, const struct hostfs_config *c
 	if (state->config.entry_timeout < 0 || state->config.attr_timeout < 0 ||
 	    state->config.negative_timeout < 0)
 		return -EINVAL;
+	/* They say where data goes, too. */
+	if (state->config.flags & (HOSTFS_WRITEBACK | HOSTFS_DIRECT_IO | HOSTFS_NO_OPEN))
+		state->config.flags &= ~(unsigned int)HOSTFS_PASSTHROUGH;
 	if (!state->config.log)
 		state->config.log = finode_log_to_fuse;
 	return 0;
@@ -151,6 +154,7 @@ static void destroy_state(struct hostfs_state *state)
 {
 	hostfs__locks_finish(&state->locks);
 	hostfs__mounts_finish(state);
+	hostfs__through_finish(&state->through);
 	hostfs__backing_finish(&state->backing);
 	free(state);
 }
@@ -177,6 +181,7 @@ int hostfs_init(struct hostfs *fs, const struct hostfs_config *config)
 	hostfs__backing_init(&state->backing, budget_of(&state->config));
 	state->prune_at = state->backing.budget / 4 * 3;
 	hostfs__locks_init(state);
+	hostfs__through_init(&state->through);
 	hostfs__mounts_init(state);
 	umask(0); /* for threads that cannot have one of their own */
 	err = open_source(state);
@@ -243,6 +248,7 @@ static void destroy(void *userdata)
 	const struct hostfs *fs = session->user;
 
 	hostfs__locks_stop(&fs->state->locks);
+	fs->state->through.dev_fd = -1;
 }
 
 void hostfs_ops(struct fuse_lowlevel_ops *ops, size_t size)
@@ -303,6 +309,7 @@ void hostfs_session_config(struct hostfs *fs, const struct fuse_lowlevel_ops *op
 	config->user = fs;
 	config->tmpfile = hostfs__tmpfile;
 	config->statx = hostfs__statx;
+	config->max_stack_depth = hostfs__wants(fs->state, HOSTFS_PASSTHROUGH);
 }
 
 /* ---- Requests ---- */
@@ -365,6 +372,7 @@ void hostfs_stats(struct hostfs *fs, struct hostfs_stats *stats, size_t size)
 		.mountpoints = state->mounts.count,
 		.locks = state->locks.count,
 		.lock_waits = state->locks.waits,
+		.passed = state->through.passed,
 		.handles = hostfs__has_handle(finode_table_root(fs->table)),
 		.as_caller = state->self.switches,
 	};

@@ -18,6 +18,7 @@
 #include "lock.h"
 #include "mounts.h"
 #include "object.h"
+#include "through.h"
 
 /* Operations have libfuse's signatures, and no use for all of their arguments. */
 #define UNUSED __attribute__((unused))
@@ -31,6 +32,7 @@ struct hostfs_state {
 	struct identity self;
 	struct host_mounts mounts;
 	struct lock_owners locks;
+	struct through through;
 	_Atomic uint64_t warned; /* bits of enum warning */
 	_Atomic uint64_t prune_cursor;
 	_Atomic uint64_t prunes;
@@ -109,6 +111,7 @@ void hostfs__unuse(struct use *use);
 struct file_part {
 	struct entries *entries; /* of an open directory, see dir.c */
 	_Atomic int flags;	 /* as of open(2); F_SETFL changes them, see io.c */
+	bool listed;		 /* among the open inodes of through.c */
 };
 
 _Static_assert(sizeof(struct file_part) <= sizeof(((struct hostfs_file *)0)->library),
