@@ -208,12 +208,21 @@ void hostfs_finish(struct hostfs *fs)
 
 /* ---- Operations ---- */
 
-static void set_want(struct fuse_conn_info *conn, unsigned int cap, bool wanted)
+static void set_want(struct fuse_conn_info *conn, unsigned int caps, bool wanted)
 {
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
+	/* The session asks in this way too, and libfuse does not take both. */
+	for (unsigned int cap = 1; cap; cap <<= 1)
+		if (caps & cap && wanted)
+			fuse_set_feature_flag(conn, cap);
+		else if (caps & cap)
+			fuse_unset_feature_flag(conn, cap);
+#else
 	if (wanted)
-		conn->want |= conn->capable & cap;
+		conn->want |= conn->capable & caps;
 	else
-		conn->want &= ~cap;
+		conn->want &= ~caps;
+#endif
 }
 
 static void init(void *userdata, struct fuse_conn_info *conn)
@@ -369,7 +378,7 @@ void hostfs_stats(struct hostfs *fs, struct hostfs_stats *stats, size_t size)
 		.prunes = state->prunes,
 		.switches = state->self.switched,
 		.groups_read = state->self.groups_read,
-		.mountpoints = state->mounts.count,
+		.mountpoints = hostfs__mounts_count(state),
 		.locks = state->locks.count,
 		.lock_waits = state->locks.waits,
 		.passed = state->through.passed,

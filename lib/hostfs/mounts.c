@@ -185,6 +185,16 @@ void hostfs__mounts_refresh(struct hostfs_state *state)
 	reread(state);
 }
 
+unsigned long hostfs__mounts_count(struct hostfs_state *state)
+{
+	unsigned long count;
+
+	pthread_rwlock_rdlock(&state->mounts.lock);
+	count = state->mounts.count;
+	pthread_rwlock_unlock(&state->mounts.lock);
+	return count;
+}
+
 bool hostfs__mounts_may_have(struct hostfs_state *state, const char *name)
 {
 	struct host_mounts *mounts = &state->mounts;

@@ -27,6 +27,9 @@ void hostfs__mounts_finish(struct hostfs_state *state);
 /* Sees to it that what is known of the host's mounts is what is true now. */
 void hostfs__mounts_refresh(struct hostfs_state *state);
 
+/* How many there are, of the last reading. */
+unsigned long hostfs__mounts_count(struct hostfs_state *state);
+
 /* May the name, in some directory, be a mountpoint? */
 bool hostfs__mounts_may_have(struct hostfs_state *state, const char *name);
 
