@@ -231,7 +231,10 @@ static struct finode *keep(const struct use *dir, const char *name)
 	return inode;
 }
 
-/* The end of keep(): if the name is still there, or another is, so is the handle. */
+/*
+ * The end of keep(): if it has a name still, that one or another, its handle opens. A
+ * removal that failed may have met one that did not, so it is the object that is asked.
+ */
 static void kept(struct finode *inode, int err)
 {
 	struct statx stx;
@@ -239,8 +242,8 @@ static void kept(struct finode *inode, int err)
 
 	if (!inode || hostfs_get(inode, &fd) != 0)
 		return;
-	if (err || (hostfs__statx_fd(fd, &stx) == 0 && stx.stx_nlink > 0 &&
-		    !S_ISDIR(stx.stx_mode)))
+	if (hostfs__statx_fd(fd, &stx) == 0 && stx.stx_nlink > 0 &&
+	    (err || !S_ISDIR(stx.stx_mode)))
 		hostfs__backing_release(hostfs_inode(inode));
 	hostfs_put(inode);
 }
