@@ -30,7 +30,7 @@ struct finode_file {
 	struct finode *inode;
 	/**
 	 * 0, or what finode_backing_open() has returned: the kernel reads and writes the
-	 * file by itself. The one field that the author's init() may set.
+	 * file by itself. The one field that is the author's, to be set before the reply.
 	 */
 	int32_t backing_id;
 	/** The library's own. */

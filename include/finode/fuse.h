@@ -392,10 +392,9 @@ FINODE_API const struct finode_kernel *finode_session_kernel(
 
 /**
  * Registers an open file of the host that the kernel is to read, write and map by itself,
- * for an inode that shows it. An open file of that inode is opened for it by the author's
- * init() of the file, which sets `backing_id` of its struct finode_file: then the replies
- * to OPEN and CREATE say so. All files of an inode that are open at once must have the same
- * id, or none: the kernel refuses a mixture with EIO.
+ * for an inode that shows it. The author sets `backing_id` of each struct finode_file that
+ * is to use it, and the replies to OPEN and CREATE say so. All files of an inode that are
+ * open at once must have the same id, or none: the kernel refuses a mixture with EIO.
  * @param fd  of a regular file, borrowed: the kernel takes a reference of its own
  * @return an id above 0, to be closed with finode_backing_close() when no file uses it;
  *         -EOPNOTSUPP if it was not asked for (config.passthrough), not offered, or there

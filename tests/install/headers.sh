@@ -9,7 +9,7 @@ trap 'rm -rf "$work"' EXIT
 
 for header in finode.h $(cd "$include" && echo finode/*.h); do
 	case $header in
-	finode/fuse.h) flags=$(pkg-config --cflags fuse3 | sed 's/-I/-isystem /g') ;;
+	finode/fuse.h | finode/hostfs.h) flags=$(pkg-config --cflags fuse3 | sed 's/-I/-isystem /g') ;;
 	*) flags= ;;
 	esac
 	printf '#include <%s>\n#include <%s>\nextern int one;\n' \

@@ -33,20 +33,34 @@ quietly cmake -G Ninja -S "$src/tests/install/find_package" -B "$work/fp" \
 quietly cmake --build "$work/fp"
 "$work/fp/consumer"
 "$work/fp/consumer_static"
+LD_LIBRARY_PATH=$libdir "$work/fp/consumer_hostfs"
 
 quietly cmake -G Ninja -S "$src/tests/install/subdirectory" -B "$work/sub"
 quietly cmake --build "$work/sub"
 "$work/sub/consumer"
 [ ! -e "$work/sub/finode/tests/test_slots" ] || { echo "a subproject built tests"; exit 1; }
 
-# What the shared library exports is the public interface, all of it versioned.
-nm -D --defined-only "$libdir/libfinode.so" | awk '{ print $3 }' >"$work/symbols"
-if grep -v '^finode_[a-z].*@@FINODE_0\|^FINODE_0' "$work/symbols"; then
+# hostfs, with what it requires.
+# shellcheck disable=SC2046
+cc -Wall -Werror "$src/tests/install/hostfs.c" -o "$work/hostfs" \
+	$(pkg-config --cflags --libs finode-hostfs)
+LD_LIBRARY_PATH=$libdir "$work/hostfs"
+# shellcheck disable=SC2046
+cc -Wall -Werror "$src/tests/install/hostfs.c" -o "$work/hostfs_static" \
+	$(pkg-config --cflags finode-hostfs) "$libdir/libfinode-hostfs.a" "$libdir/libfinode.a" \
+	$(pkg-config --static --libs-only-l finode-hostfs | sed 's/-lfinode[-a-z]*//g')
+"$work/hostfs_static"
+
+# What the shared libraries export is the public interface, all of it versioned.
+nm -D --defined-only "$libdir/libfinode.so" "$libdir/libfinode-hostfs.so" |
+	awk 'NF == 3 { print $3 }' >"$work/symbols"
+if grep -v '^finode_[a-z].*@@FINODE_0\|^FINODE_0\|^hostfs_[a-z].*@@FINODE_HOSTFS_0\|^FINODE_HOSTFS_0' \
+	"$work/symbols"; then
 	echo "these symbols should not be exported"
 	exit 1
 fi
 # Every public function of the headers is there.
-sed -n 's/^FINODE_API.*[ *]\(finode_[a-z_]*\)(.*/\1/p' "$src"/include/finode/*.h >"$work/api"
+sed -n 's/^FINODE_API.*[ *]\(\(finode\|hostfs\)_[a-z_]*\)(.*/\1/p' "$src"/include/finode/*.h >"$work/api"
 [ "$(wc -l <"$work/api")" -gt 20 ]
 while read -r name; do
 	grep -q "^$name@@" "$work/symbols" || { echo "$name is not exported"; exit 1; }

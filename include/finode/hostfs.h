@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * @file
+ * hostfs: the base class of servers that show a directory of the host.
+ *
+ * A complete passthrough filesystem, to derive from: overlays, audit, encryption, quota. It
+ * is a library of its own, finode-hostfs, on top of libfinode.
+ *
+ *      static struct fuse_lowlevel_ops base, ops;
+ *      static struct hostfs fs;
+ *
+ *      static void my_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+ *      {
+ *              if (allowed(req, parent, name))
+ *                      base.unlink(req, parent, name);
+ *              else
+ *                      finode_reply_err(req, -EPERM);
+ *      }
+ *      ..
+ *      hostfs_ops(&base, sizeof(base));
+ *      ops = base;
+ *      ops.unlink = my_unlink;
+ *      config.source = "/srv/data";
+ *      err = hostfs_init(&fs, &config);
+ *      hostfs_session_config(&fs, &ops, sizeof(ops), &session_config);
+ *      err = finode_session_create(&args, &session_config, &session);
+ *
+ * docs/hostfs.md has the rules: what stands behind an inode, with whose rights an operation
+ * runs, why nothing leads out of the source, and what a server run by an ordinary user
+ * cannot do. examples/readonly.c and examples/audit.c are servers derived from this one,
+ * and examples/passthrough.c is this one.
+ *
+ * Errors are negative errno values. Functions may be called from any thread, but for
+ * hostfs_init() and hostfs_finish(), which run while no other thread uses the object.
+ */
+#ifndef FINODE_HOSTFS_H
+#define FINODE_HOSTFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <finode/export.h>
+#include <finode/file.h>
+#include <finode/fuse.h>
+#include <finode/inode.h>
+#include <finode/table.h>
+
+FINODE_BEGIN_DECLS
+
+struct hostfs_inode;
+struct hostfs_state;
+
+/* ---- Life ---- */
+
+/** What stands behind an inode while nobody uses it. */
+enum hostfs_policy {
+	/** Handles where the filesystem has them and this process may open them, else fds.
+	 */
+	HOSTFS_AUTO,
+	/** An O_PATH fd for each inode. */
+	HOSTFS_FDS,
+	/** A file handle; it is an error if this process may not open handles. */
+	HOSTFS_HANDLES
+};
+
+/** What to ask of the kernel, and how to open; bits of hostfs_config.flags. */
+enum hostfs_flag {
+	HOSTFS_WRITEBACK = 1 << 0,	/**< the kernel gathers writes */
+	HOSTFS_KEEP_CACHE = 1 << 1,	/**< pages stay valid from one open to the next */
+	HOSTFS_DIRECT_IO = 1 << 2,	/**< no page cache in the kernel of the mount */
+	HOSTFS_NO_OPEN = 1 << 3,	/**< no OPEN and OPENDIR, after the first */
+	HOSTFS_EXPORT = 1 << 4,		/**< LOOKUP of "." and "..", for NFS; keeps names */
+	HOSTFS_ALIASES = 1 << 5,	/**< keeps names, for finode_path() */
+	HOSTFS_REMOTE_LOCKS = 1 << 6,	/**< locks are the host's, not the kernel's own */
+	HOSTFS_NO_XATTR = 1 << 7,	/**< no extended attributes, and no ACLs */
+	HOSTFS_NO_SPLICE = 1 << 8,	/**< data is copied through the server */
+	HOSTFS_NO_READDIRPLUS = 1 << 9, /**< directories are listed without attributes */
+	HOSTFS_CACHE_DIRS = 1 << 10,	/**< the kernel keeps listings of directories */
+	HOSTFS_CACHE_SYMLINKS = 1 << 11, /**< the kernel keeps targets of symlinks */
+	/** Data of files is read and written by the kernel without the server, where it and
+	 * the server's privileges allow (Linux 6.9, CAP_SYS_ADMIN). */
+	HOSTFS_PASSTHROUGH = 1 << 12
+};
+
+/**
+ * The derived server's part of an inode, optional: config.inode_ops. The struct must live
+ * as long as the hostfs.
+ */
+struct hostfs_inode_ops {
+	size_t ops_size;    /**< sizeof(struct hostfs_inode_ops), for growth */
+	size_t object_size; /**< of the derived object */
+	size_t base_offset; /**< of the struct hostfs_inode in it */
+
+	/**
+	 * Makes a zeroed object whole; the base is ready, hostfs_get() works. `attr` is the
+	 * host's statx of it. As init() of struct finode_ops. Optional.
+	 * @return 0, or a negative errno, which the requester gets
+	 */
+	int (*init)(struct hostfs_inode *inode, const struct statx *attr);
+	/** The last moment, once for each successful init(). Optional. */
+	void (*evict)(struct hostfs_inode *inode);
+};
+
+/** The sizes for struct hostfs_inode_ops, as FINODE_OPS_FOR. */
+#define HOSTFS_INODE_OPS_FOR(type_, member_)                                               \
+	.ops_size = sizeof(struct hostfs_inode_ops), .object_size = sizeof(type_),         \
+	.base_offset = offsetof(type_, member_)
+
+/** How a hostfs is to be. Start from HOSTFS_CONFIG_INIT; borrowed only during init. */
+struct hostfs_config {
+	/** sizeof(struct hostfs_config), for growth. */
+	size_t size;
+	/** The directory to show. Required. Its symlinks are followed, here and only here.
+	 */
+	const char *source;
+	/** What stands behind inodes. */
+	enum hostfs_policy policy;
+	/** enum hostfs_flag */
+	unsigned int flags;
+	/**
+	 * How many file descriptors to use at most: for inodes, open files and mounts
+	 * together. 0 for what the process may have, less a reserve.
+	 */
+	unsigned long fds;
+	/** How long the kernel may believe a name, attributes, and that there is no such
+	 * name; in seconds. */
+	double entry_timeout, attr_timeout, negative_timeout;
+	/** The derived server's part of inodes. */
+	const struct hostfs_inode_ops *inode_ops;
+	/** As of struct finode_config. NULL: fuse_log(). */
+	finode_log_fn log;
+	void *log_user;
+};
+
+#define HOSTFS_CONFIG_INIT                                                                 \
+	{                                                                                  \
+		.size = sizeof(struct hostfs_config), .entry_timeout = 1.0,                \
+		.attr_timeout = 1.0                                                        \
+	}
+
+/** The base object, embedded anywhere in the author's struct. Read-only for the author. */
+struct hostfs {
+	/** Its inodes and open files. */
+	struct finode_table *table;
+	/** The library's own. */
+	struct hostfs_state *state;
+};
+
+/**
+ * Opens the source and makes the table with its root. Raises RLIMIT_NOFILE of the process
+ * to its hard limit unless config.fds says how many to use, and sets the umask of the
+ * process to 0.
+ * @param fs  uninitialised memory; must stay where it is until hostfs_finish()
+ * @return 0; -ENOTDIR, -ENOENT, -EACCES and what else open(2) says of the source; -ENOMEM;
+ *         -EINVAL if something required is missing or out of range; -EPERM for
+ *         HOSTFS_HANDLES where this process may not open handles, -EOPNOTSUPP where the
+ *         filesystem of the source has none
+ * @since 0.1
+ */
+FINODE_API FINODE_NODISCARD int hostfs_init(struct hostfs *fs,
+					    const struct hostfs_config *config);
+
+/** Ends what hostfs_init() began: everything is closed. After the session has ended, and
+ * only if init succeeded. @since 0.1 */
+FINODE_API void hostfs_finish(struct hostfs *fs);
+
+/**
+ * Fills in all operations. Those of a later libfuse than the library was built with stay
+ * as they are: NULL, if the author cleared the struct.
+ * @param size  sizeof(*ops)
+ * @since 0.1
+ */
+FINODE_API void hostfs_ops(struct fuse_lowlevel_ops *ops, size_t size);
+
+/**
+ * Fills in a session's config: the table, the operations, those that libfuse may not know,
+ * and the hostfs as its user, which hostfs_of() finds.
+ * @param ops  of the author's, borrowed until the session was created
+ * @since 0.1
+ */
+FINODE_API void hostfs_session_config(struct hostfs *fs,
+				      const struct fuse_lowlevel_ops *ops, size_t ops_size,
+				      struct finode_session_config *config);
+
+/** The hostfs that a request is for, in a session that was configured as above. */
+static inline struct hostfs *hostfs_of(fuse_req_t req)
+{
+	return (struct hostfs *)finode_session_of(req)->user;
+}
+
+/* ---- Backing: what stands behind an inode ---- */
+
+/** The base object of an inode. Read-only for the author. */
+struct hostfs_inode {
+	struct finode base;
+	/** The library's own. */
+	uint64_t library[3];
+};
+
+/** From the library's base to the base of hostfs. */
+static inline struct hostfs_inode *hostfs_inode(struct finode *base)
+{
+	return FINODE_CONTAINER_OF(base, struct hostfs_inode, base);
+}
+
+/**
+ * An fd of the host's object, opened with O_PATH, that stays valid until hostfs_put(). Its
+ * owner is the library: not to be closed. May open it, from a handle, and close another
+ * that nobody uses. The caller holds the inode. To be called with the server's own rights,
+ * not between hostfs_caller_begin() and its end.
+ * @return 0; -ESTALE if the object has gone; -ENFILE if the budget of fds is used up;
+ *         what open_by_handle_at(2) says
+ * @since 0.1
+ */
+FINODE_API FINODE_NODISCARD int hostfs_get(struct finode *inode, int *fd);
+
+/** The end of what hostfs_get() began, once for each success. Never blocks. @since 0.1 */
+FINODE_API void hostfs_put(struct finode *inode);
+
+/** Room for hostfs_path(). */
+#define HOSTFS_PATH_MAX 32
+
+/**
+ * A path to what an fd of this process stands for, for system calls that take no fd opened
+ * with O_PATH. True until the fd is closed; symlinks are not followed through it.
+ * @return buf
+ * @since 0.1
+ */
+FINODE_API const char *hostfs_path(int fd, char buf[HOSTFS_PATH_MAX]);
+
+/** An open file or directory. Read-only for the author. */
+struct hostfs_file {
+	struct finode_file base;
+	/** Of the host's file, open as the caller asked. Owned. */
+	int fd;
+	/** The library's own. */
+	uint64_t library[2];
+};
+
+/** From the library's base to the file of hostfs. */
+static inline struct hostfs_file *hostfs_file(struct finode_file *base)
+{
+	return FINODE_CONTAINER_OF(base, struct hostfs_file, base);
+}
+
+/**
+ * Counts fds of the derived server's own in the budget, or takes them back (n < 0). For a
+ * positive n something idle is closed if need be.
+ * @return 0, or -ENFILE with nothing counted
+ * @since 0.1
+ */
+FINODE_API FINODE_NODISCARD int hostfs_count_fds(struct hostfs *fs, int n);
+
+/* ---- Whose rights ---- */
+
+/** For the thread that serves a request, from begin to end; on the stack. */
+struct hostfs_caller {
+	fuse_req_t req; /**< NULL while the thread acts as the server */
+	bool groups;	/**< with the caller's supplementary groups */
+	bool caps;	/**< without the server's capabilities */
+	bool ids;	/**< with another fsuid or fsgid than the server's */
+};
+
+#define HOSTFS_CALLER_INIT                                                                 \
+	{                                                                                  \
+		NULL, false, false, false                                                  \
+	}
+
+/**
+ * From here on, until hostfs_caller_end(), system calls of this thread on files are made
+ * with the fsuid and fsgid of whoever made the request, without the capabilities of the
+ * server unless that is root, and with the caller's umask. Does nothing but the last where
+ * the server may not do so. Must not be nested.
+ *
+ * The caller's supplementary groups cost a read of /proc, so they are taken if the first
+ * attempt was refused:
+ *
+ *      do
+ *              err = unlinkat(fd, name, 0) < 0 ? -errno : 0;
+ *      while (hostfs_caller_retry(&caller, err));
+ *
+ * @param groups  take them at once: for what comes out differently without them, and not
+ *                as an error
+ * @since 0.1
+ */
+FINODE_API void hostfs_caller_begin(struct hostfs_caller *caller, fuse_req_t req,
+				    bool groups);
+
+/** Was it perhaps refused for want of the supplementary groups, which the thread has from
+ * now on? @param err 0 or a negative errno. @since 0.1 */
+FINODE_API bool hostfs_caller_retry(struct hostfs_caller *caller, int err);
+
+/** The thread acts as the server again. Does nothing if it does already. @since 0.1 */
+FINODE_API void hostfs_caller_end(struct hostfs_caller *caller);
+
+/** Declares a struct hostfs_caller that ends when it goes out of scope. */
+#define HOSTFS_AUTO_CALLER __attribute__((cleanup(hostfs_caller_end)))
+
+/* ---- Figures ---- */
+
+/** Counters since hostfs_init(), but for those that say "now". */
+struct hostfs_stats {
+	uint64_t fds;	      /**< now: of inodes, files and mounts */
+	uint64_t fds_budget;  /**< how many there may be */
+	uint64_t fds_kept;    /**< now: of inodes, and not to be closed */
+	uint64_t opened;      /**< from handles */
+	uint64_t closed;      /**< to make room */
+	uint64_t refused;     /**< ENFILE, since nothing was idle */
+	uint64_t stale;	      /**< handles that no longer open */
+	uint64_t prunes;      /**< times that the kernel was asked to forget */
+	uint64_t switches;    /**< of a thread's identity, there and back */
+	uint64_t groups_read; /**< of callers, from /proc */
+	uint64_t mountpoints; /**< of the host that the last reading of its mounts found */
+	uint64_t locks;	      /**< now: owners of POSIX locks that the host knows */
+	uint64_t lock_waits;  /**< blocking locks that had to wait */
+	uint64_t passed;      /**< opens whose data does not come to the server */
+	uint64_t handles;     /**< 1 if the source's inodes are behind handles */
+	uint64_t as_caller;   /**< 1 if the server can act with its callers' rights */
+};
+
+/** Reads the counters. @param size is sizeof(*stats). @since 0.1 */
+FINODE_API void hostfs_stats(struct hostfs *fs, struct hostfs_stats *stats, size_t size);
+
+FINODE_END_DECLS
+
+#endif

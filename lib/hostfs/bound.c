@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Room for inodes that cost an fd each: where there are no handles, the kernel's memory of
+ * names decides how many fds are open.
+ *
+ * When most of the budget is in fds that may not be closed, the kernel is asked to forget a
+ * number of inodes that nobody uses (PRUNE, Linux 6.18); their FORGETs close fds. When all
+ * of it is, a look-up asks for all inodes and waits a moment for the first FORGETs, before
+ * it is refused with ENFILE. An older kernel cannot be asked.
+ *
+ * Invariant: one thread at a time asks; `prune_cursor` is where the next one goes on.
+ */
+#include "bound.h"
+
+#include <poll.h>
+
+#include "internal.h"
+
+#define BATCH	   64
+#define BATCHES	   16  /* that are asked for at once, beyond three quarters */
+#define PATIENCE   400 /* milliseconds for the first FORGET */
+#define GENERATION 8   /* of the budget: how much more until it is asked again */
+
+/* @return 1 at the end of the table, 0 before, or a negative errno */
+static int prune_batch(struct finode_session *session, uint64_t *cursor)
+{
+	uint64_t nodeids[BATCH];
+	size_t count = finode_table_nodeids(session->table, cursor, nodeids, BATCH);
+	int err = 0;
+
+	for (size_t i = 0; i < count && !err; i++)
+		err = finode_notify_prune(session, nodeids[i], 0, NULL);
+	return err ? err : count == 0;
+}
+
+static int prune(struct finode_session *session, struct hostfs_state *state, int batches)
+{
+	uint64_t cursor = state->prune_cursor;
+	int end = 0;
+
+	atomic_fetch_add(&state->prunes, 1);
+	while (batches-- > 0 && !end)
+		end = prune_batch(session, &cursor);
+	state->prune_cursor = end > 0 ? 0 : cursor;
+	return end < 0 ? end : 0;
+}
+
+/* Asks for some when three quarters of the budget are kept, and then at each eighth. */
+static void ask_in_time(fuse_req_t req, struct hostfs_state *state)
+{
+	const unsigned long budget = state->backing.budget;
+	const unsigned long kept = state->backing.kept;
+	unsigned long at = state->prune_at;
+
+	if (kept > at && atomic_compare_exchange_strong(&state->prune_at, &at,
+							at + budget / GENERATION / BATCHES))
+		prune(finode_session_of(req), state, BATCHES);
+	else if (kept < budget / 2 && at != budget / 4 * 3)
+		state->prune_at = budget / 4 * 3;
+}
+
+/* Asks for all, and waits until there is room. @return whether there is */
+static bool wait_for_room(fuse_req_t req, struct hostfs_state *state)
+{
+	if (finode_session_kernel(finode_session_of(req))->features & FINODE_KERNEL_PRUNE) {
+		state->prune_cursor = 0;
+		if (prune(finode_session_of(req), state, 1 << 20) == -EOPNOTSUPP)
+			return false;
+		for (int i = 0; i < PATIENCE; i++) {
+			if (state->backing.fds < state->backing.budget)
+				return true;
+			poll(NULL, 0, 1);
+		}
+	}
+	return false;
+}
+
+int hostfs__obtain(fuse_req_t req, struct object *object, struct finode **out)
+{
+	struct hostfs_state *state = hostfs__state(req);
+	int found;
+
+	if (!object->handle)
+		ask_in_time(req, state);
+	found = hostfs__object_obtain(object, out);
+	if (found == -ENFILE && wait_for_room(req, state))
+		found = hostfs__object_obtain(object, out);
+	return found;
+}
