@@ -14,7 +14,7 @@
  *   - One id below the first mount, number 0; with NESTED a second one, 1, found in the
  *     mount of the first. Two keys in each mount, each in a shard of its own: 0, which is
  *     the directory that a crossing comes to, and 1, which is no directory. With TWO_ROOTS
- *     both are directories, and crossings come to both; no variant has it that must pass.
+ *     both are directories, and crossings come to both.
  *   - Handlers: each serves up to ROUNDS (OTHER_ROUNDS) LOOKUPs, one after the other, which
  *     cross. A LOOKUP obtains the mount, obtains an inode in it, puts the mount, announces
  *     the root, counts, replies, and takes all of it back if the reply is refused.
@@ -37,6 +37,9 @@
  * between. evict() lasts from the step that makes the object EVICTING to the step that
  * removes it, init() from the step that makes it NEW to the one that makes it LIVE, and
  * others run meanwhile. Steps are sequentially consistent but for the two said above.
+ *
+ * What an announcement kept is put in the step that ends it where this is done by a thread
+ * that has a reference to the same inode: its put is not the last, so nobody can see it.
  *
  * A FORGET arrives in the step in which the kernel sends it: what is late it may as well
  * send later. FORGETs for what has gone meanwhile change nothing but what is owed, so only
@@ -101,9 +104,6 @@ typedef mount_object {
 	byte state;
 	byte id;
 	byte parent; /* NONE: the first mount, which has no life here */
-	byte kept;
-	byte announced;
-	byte announcements;
 	/* each under its shard's lock */
 	byte count[2];
 	/* ghosts */
@@ -123,9 +123,12 @@ typedef inode_object {
 	byte mount;
 	byte key;
 	bit retired;
+	/* its announcement, under the mounts' lock: there is one if replies > 0 */
+	byte replies;
+	bit kept;
 	/* ghosts */
 	byte holders; /* references that are neither the count's nor an announcement's */
-	bit told;     /* the kernel was told that it is the root of its mount, attached */
+	byte told;    /* replies that arrived and announced it: not retired, mount attached */
 	bit late;     /* counted after its mount was detached */
 #ifndef HOSTILE
 	byte given /* the kernel's own book: replies it got, minus FORGETs it sent */
@@ -201,9 +204,6 @@ inline mount_remove()
 	mounts[x].detached = 0;
 	mounts[x].id = 0;
 	mounts[x].parent = 0;
-	mounts[x].announced = 0;
-	mounts[x].announcements = 0;
-	mounts[x].kept = 0;
 	x = n;
 	n = 0;
 #ifndef BREAK_NO_WAKE_OF_MOUNTS
@@ -217,7 +217,7 @@ inline mount_is_unused()
 	CHECK(E_mount_ended_while_held, mounts[x].author == 0 && mounts[x].refs == 0);
 	CHECK(E_mount_ended_while_held, !HAS_INODES(x) && CHILDREN(x) == 0);
 	CHECK(E_mount_ended_while_held,
-	      mounts[x].count[0] == 0 && mounts[x].count[1] == 0 && mounts[x].kept == NONE);
+	      mounts[x].count[0] == 0 && mounts[x].count[1] == 0);
 	CHECK(F_evicted_once_per_init, mounts[x].ready);
 	mounts[x].ready = 0
 }
@@ -313,6 +313,7 @@ inline inode_remove(i)
 	inodes[i].mount = 0;
 	inodes[i].key = 0;
 	inodes[i].retired = 0;
+	inodes[i].replies = 0; /* only if it kept nothing: cut_dead_locked() */
 	inodes[i].late = 0;
 	broadcast(n);
 	n = 0
@@ -322,9 +323,8 @@ inline inode_remove(i)
 inline inode_is_unused(i)
 {
 	CHECK(E_inode_ended_while_held, inodes[i].holders == 0 && inodes[i].refs == 0);
-	CHECK(E_inode_ended_while_held,
-	      inodes[i].nlookup == 0 && mounts[inodes[i].mount].kept != i);
-	CHECK(I_announced_root_answers, !inodes[i].told);
+	CHECK(E_inode_ended_while_held, inodes[i].nlookup == 0 && !inodes[i].kept);
+	CHECK(I_announced_root_answers, inodes[i].told == 0);
 #ifndef HOSTILE
 	CHECK(C_kernel_holds_what_it_counts,
 	      inodes[i].given == 0 || mounts[inodes[i].mount].detached);
@@ -392,16 +392,23 @@ inline put_own_inode()
 
 inline finode_retire(i)
 {
+#ifdef BREAK_RETIRE_CUTS_FIRST
+	retire_root(i);
+#endif
 	atomic {
 		!locked[inodes[i].key];
 		CHECK(E_inode_used_while_held, inodes[i].state == LIVE);
 		if
 		:: !inodes[i].retired ->
 			INDEX(inodes[i].mount, inodes[i].key) = NONE;
-			inodes[i].retired = 1
+			inodes[i].retired = 1;
+			inodes[i].told = 0
 		:: else
 		fi
 	}
+#if !defined(BREAK_RETIRE_CUTS_FIRST) && !defined(BREAK_RETIRE_KEEPS_ROOT)
+	retire_root(i)
+#endif
 }
 
 inline finode_count(i)
@@ -433,28 +440,70 @@ inline subtract(i, much)
 
 /* ---- Roots ---- */
 
-/* clear_locked(). t becomes what was kept, and is to be put. */
-inline clear(mm)
-{
-	t = mounts[mm].kept;
-	if
-	:: t != NONE -> inodes[t].holders++
-	:: else
-	fi;
-#ifndef BREAK_KEPT_PUT_TWICE
-	mounts[mm].kept = NONE;
+#ifdef TWO_ROOTS
+#define IS_DIRECTORY(k) true
+#else
+#define IS_DIRECTORY(k) (k) == 0
 #endif
-	mounts[mm].announced = NONE;
-	mounts[mm].announcements = 0
+#define IS_ANNOUNCED(i, m) (inodes[i].replies > 0 && inodes[i].mount == m)
+
+/* cut_locked(). What was kept is still to be put. */
+inline cut(i)
+{
+	inodes[i].replies = 0;
+#ifndef BREAK_KEPT_PUT_TWICE
+	inodes[i].kept = 0
+#endif
 }
 
-/* Another root than that of before, or none, is the one that must answer. */
-inline untell(mm)
+/* The same with the put, by one who has a reference to it. */
+inline cut_own(i)
+{
+	CHECK(E_inode_used_while_held, inodes[i].state == LIVE);
+	CHECK(E_put_without_a_reference, inodes[i].refs > inodes[i].kept);
+	inodes[i].refs = inodes[i].refs - inodes[i].kept;
+	cut(i)
+}
+
+/* finode__mount_retire_root(), by one who has a reference to it. */
+inline retire_root(i)
 {
 	if
-	:: mounts[mm].announced != NONE -> inodes[mounts[mm].announced].told = 0
+	:: IS_DIRECTORY(inodes[i].key) ->
+		atomic {
+			CHECK(E_mount_used_while_held, mounts[inodes[i].mount].state == LIVE);
+			if
+			:: inodes[i].replies > 0 -> cut_own(i)
+			:: else
+			fi
+		}
 	:: else
 	fi
+}
+
+/* finode__mount_forget_roots(): the list has them in any order. */
+inline forget_roots(mm)
+{
+	do
+	:: atomic {
+		if
+		:: IS_ANNOUNCED(0, mm) -> t = 0
+		:: IS_ANNOUNCED(1, mm) -> t = 1
+#if INODES > 2
+		:: IS_ANNOUNCED(2, mm) -> t = 2
+#endif
+#if INODES > 3
+		:: IS_ANNOUNCED(3, mm) -> t = 3
+#endif
+		:: else -> break
+		fi;
+		if
+		:: inodes[t].kept -> inodes[t].holders++; cut(t)
+		:: else -> cut(t); t = NONE
+		fi
+	   }
+	   put_kept()
+	od
 }
 
 inline put_kept()
@@ -465,9 +514,43 @@ inline put_kept()
 	fi
 }
 
+/* Its roots need not answer any more. */
+inline untell(mm)
+{
+	do
+	:: n < INODES ->
+		if
+		:: IS_IN(n, mm) -> inodes[n].told = 0
+		:: else
+		fi;
+		n++
+	:: else -> n = 0; break
+	od
+}
+
+/* Of another inode of the mount, if there is one: as if there were one record for all. */
+inline cut_another()
+{
+	do
+	:: i < INODES ->
+		if
+		:: i != s && IS_ANNOUNCED(i, n) ->
+			t = i;
+			inodes[t].holders++;
+			cut(t)
+		:: else
+		fi;
+		i++
+	:: else -> i = 0; break
+	od
+}
+
 /* finode__mount_cross(), to a directory. */
 inline announce()
 {
+#ifdef BREAK_LOOK_BEFORE_ANNOUNCE
+	look_again();
+#endif
 	atomic {
 		n = inodes[s].mount;
 		CHECK(E_mount_used_while_held, mounts[n].state == LIVE);
@@ -478,47 +561,62 @@ inline announce()
 #else
 		:: true ->
 #endif
-			if
-			:: mounts[n].announced != s ->
-				untell(n);
-				clear(n);
-				mounts[n].announced = s;
-#ifndef BREAK_ROOTS_GO
-				CHECK(I_live_has_a_reference, inodes[s].refs > 0);
-				mounts[n].kept = s;
-				inodes[s].refs++
+#ifdef BREAK_ONE_RECORD
+			cut_another();
 #endif
+#ifndef BREAK_ROOTS_GO
+			if
+			:: inodes[s].replies == 0 -> /* add_locked() */
+				CHECK(I_live_has_a_reference, inodes[s].refs > 0);
+				inodes[s].kept = 1;
+				inodes[s].refs++
 			:: else
 			fi;
-			mounts[n].announcements++
+#endif
+			inodes[s].replies++
 		fi;
 		n = 0
 	}
-	put_kept()
+#ifdef BREAK_ONE_RECORD
+	put_kept();
+#endif
+#if !defined(BREAK_LOOK_BEFORE_ANNOUNCE) && !defined(BREAK_NO_SECOND_LOOK)
+	look_again()
+#endif
+}
+
+/* finode__inode_is_current(), and what follows it. */
+inline look_again()
+{
+	atomic {
+		!locked[inodes[s].key];
+		flag = inodes[s].retired
+	}
+	if
+	:: flag -> flag = 0; retire_root(s)
+	:: else
+	fi
 }
 
 /* finode__mount_withdraw(). */
 inline withdraw()
 {
 	atomic {
-		n = inodes[s].mount;
-		CHECK(E_mount_used_while_held, mounts[n].state == LIVE);
+		CHECK(E_mount_used_while_held, mounts[inodes[s].mount].state == LIVE);
 		if
-		:: mounts[n].announced == s ->
-			mounts[n].announcements--;
+		:: inodes[s].replies > 0 ->
+			inodes[s].replies--;
 			if
 #ifdef BREAK_WITHDRAW_FOR_ALL
-			:: true -> clear(n)
+			:: true -> cut_own(s)
 #else
-			:: mounts[n].announcements == 0 -> clear(n)
+			:: inodes[s].replies == 0 -> cut_own(s)
 			:: else
 #endif
 			fi
 		:: else
-		fi;
-		n = 0
+		fi
 	}
-	put_kept()
 }
 
 /* ---- Detach ---- */
@@ -546,8 +644,7 @@ inline finode_mount_detach()
 	:: flag ->
 		flag = 0;
 #ifndef BREAK_DETACH_KEEPS_ROOT
-		atomic { clear(m) } /* finode__mount_forget_root() */
-		put_kept();
+		forget_roots(m);
 #endif
 #ifndef BREAK_NO_PASS
 		!locked[0];
@@ -601,6 +698,8 @@ inline finode_mount_detach()
 				CHECK(I_detached_is_left_alone,
 				      !IS_IN(i, m) || inodes[i].refs == 0 ||
 				      inodes[i].holders > 0 || inodes[i].late);
+				CHECK(I_detached_is_left_alone,
+				      !IS_IN(i, m) || !inodes[i].kept);
 				i++
 			:: else -> i = 0; break
 			od
@@ -626,8 +725,6 @@ inline mount_find_or_create(which, above)
 				mounts[m].state = NEW;
 				mounts[m].id = which;
 				mounts[m].parent = above;
-				mounts[m].kept = NONE;
-				mounts[m].announced = NONE;
 				by_id[which] = m;
 				objects[which]++;
 				CHECK(B_one_object_of_an_id, objects[which] == 1);
@@ -866,35 +963,29 @@ inline finode_obtain()
 /* finode_reply_entry(), of what has been crossed to. */
 inline reply()
 {
-#ifdef TWO_ROOTS
-	announce();
-#else
 	if
-	:: k == 0 -> announce()
+	:: IS_DIRECTORY(k) -> announce()
 	:: else
 	fi;
-#endif
 	finode_count(s);
 	if
 	:: atomic { /* written */
 #ifndef HOSTILE
 		inodes[s].given++;
 #endif
-		n = inodes[s].mount;
-		inodes[s].told = inodes[s].told ||
-				 (mounts[n].announced == s && !mounts[n].detached);
-		n = 0
+		if
+		:: IS_DIRECTORY(k) && !inodes[s].retired &&
+				!mounts[inodes[s].mount].detached ->
+			inodes[s].told++
+		:: else
+		fi
 	   }
 	:: true; /* refused: finode__entry_undo() */
 #ifndef BREAK_NO_WITHDRAW
-#ifdef TWO_ROOTS
-	   withdraw();
-#else
 	   if
-	   :: k == 0 -> withdraw()
+	   :: IS_DIRECTORY(k) -> withdraw()
 	   :: else
 	   fi;
-#endif
 #endif
 	   atomic { subtract(s, 1) }
 	fi
@@ -1008,17 +1099,17 @@ inline look_at_mount(mm)
 {
 	CHECK(Z_nothing_is_left, mounts[mm].state == LIVE && mounts[mm].author == 0);
 	CHECK(I_refs_add_up, mounts[mm].refs == (mounts[mm].count[0] > 0) +
-			      (mounts[mm].count[1] > 0) + CHILDREN(mm));
-	CHECK(I_kept_is_announced, mounts[mm].kept == mounts[mm].announced);
-	CHECK(I_kept_is_announced, mounts[mm].kept == NONE || inodes[mounts[mm].kept].told);
-	CHECK(I_kept_is_announced, mounts[mm].kept == NONE || !mounts[mm].detached)
+			      (mounts[mm].count[1] > 0) + CHILDREN(mm))
 }
 
 inline look_at_inode(s)
 {
 	CHECK(Z_nothing_is_left, inodes[s].state == LIVE && inodes[s].holders == 0);
-	CHECK(I_refs_add_up, inodes[s].refs == (inodes[s].nlookup > 0) +
-			      (mounts[inodes[s].mount].kept == s));
+	CHECK(I_announced_root_answers, inodes[s].told <= inodes[s].replies);
+	CHECK(I_kept_is_announced, inodes[s].told == inodes[s].replies);
+	CHECK(I_kept_is_announced, inodes[s].kept == (inodes[s].replies > 0));
+	CHECK(I_refs_add_up, inodes[s].refs == (inodes[s].nlookup > 0) + inodes[s].kept);
+	inodes[s].told = 0;
 	CHECK(I_detached_is_left_alone, inodes[s].retired || !mounts[inodes[s].mount].detached)
 #ifndef HOSTILE
 	;
@@ -1061,15 +1152,12 @@ proctype ending(byte me)
 			:: mounts[i].state == LIVE ->
 				m = i;
 				mounts[m].refs++;
-				mounts[m].author++;
-				untell(m);
-				clear(m)
+				mounts[m].author++
 			:: else
 			fi
 		}
-		put_kept();
 		if
-		:: m != NONE -> put_own_mount()
+		:: m != NONE -> forget_roots(m); put_own_mount()
 		:: else
 		fi;
 		i++

@@ -111,7 +111,8 @@ first() {
 	spec=mount.pml
 	passing=-O0
 	passes mounts -DROUNDS=2
-	passes mounts_replaced -DREPLACED
+	passes mounts_replaced -DREPLACED -DROUNDS=2
+	passes mounts_two_roots -DTWO_ROOTS -DROUNDS=2
 	passes mounts_match -DMATCH
 	passes mounts_match_2 -DMATCH -DROUNDS=2 -DFORGETTERS=0
 	passes mounts_nested -DNESTED
@@ -124,17 +125,23 @@ first() {
 	broken PARENT_NOT_HELD E_mount_ended_while_held -DNESTED
 	broken JOIN_AFTER_PUBLISH I_mount_counts_its_inodes
 	broken LEAVE_BEFORE_EVICT E_mount_ended_while_held
-	broken ROOTS_GO 'I_kept_is_announced\|I_announced_root'
-	broken KEPT_PUT_TWICE 'E_inode_ended_while_held\|E_put'
+	broken ROOTS_GO I_kept_is_announced
+	broken KEPT_PUT_TWICE E_inode_ended_while_held
 	broken WITHDRAW_FOR_ALL I_announced_root_answers
+	broken ONE_RECORD I_announced_root_answers -DTWO_ROOTS
 	broken NO_WITHDRAW I_kept_is_announced
+	broken RETIRE_KEEPS_ROOT I_kept_is_announced -DREPLACED
+	broken RETIRE_CUTS_FIRST I_kept_is_announced -DREPLACED
+	broken NO_SECOND_LOOK I_kept_is_announced -DREPLACED
+	broken LOOK_BEFORE_ANNOUNCE I_kept_is_announced -DREPLACED
 	broken FLAG_AFTER_WALK I_detached_is_left_alone -DHANDLERS=1 -DDETACHERS=1
 	broken PUBLISH_IGNORES_FLAG I_detached_is_left_alone -DHANDLERS=1 -DDETACHERS=1
 	broken NO_PASS I_detached_is_left_alone -DHANDLERS=1 -DDETACHERS=1
 	broken DETACH_KEEPS_ID 'invalid end state\|B_' -DHANDLERS=1 -DROUNDS=2 -DDETACHERS=1
 	broken REMOVE_DETACHED_ID B_one_object_of_an_id -DHANDLERS=1 -DROUNDS=2 -DDETACHERS=1
-	broken DETACH_KEEPS_ROOT 'I_kept\|I_detached' -DHANDLERS=1 -DDETACHERS=1
-	broken ANNOUNCE_DETACHED 'I_kept\|I_detached' -DHANDLERS=1 -DDETACHERS=1
+	broken DETACH_KEEPS_ROOT I_detached_is_left_alone -DBREAK_RETIRE_KEEPS_ROOT \
+		-DHANDLERS=1 -DDETACHERS=1
+	broken ANNOUNCE_DETACHED I_detached_is_left_alone -DHANDLERS=1 -DDETACHERS=1
 	broken RETIRE_KEEPS_COUNT I_detached_is_left_alone -DHANDLERS=1 -DDETACHERS=1
 	broken OWED_AFTER_PUT D_late_forget_is_expected -DHANDLERS=1 -DDETACHERS=1
 }
@@ -158,9 +165,10 @@ second() {
 	passes names_no_lock_2 -DUNLOCKED -DEAGER -DLINK "$@"
 	spec=mount.pml
 	passing=-O0
-	passes mounts_detach -DDETACHERS=1
+	passes mounts_detach -DREPLACED -DDETACHERS=1
 	set -- -DHANDLERS=1 -DROUNDS=2 -DDETACHERS=1
 	passes mounts_detach_2 -DREPLACED "$@"
+	passes mounts_detach_roots -DREPLACED -DTWO_ROOTS "$@"
 	passes mounts_detach_nested -DNESTED "$@"
 	passes mounts_detach_hostile -DHOSTILE "$@"
 	passes mounts_detach_twice -DHANDLERS=1 -DDETACHERS=2
