@@ -6,6 +6,10 @@ build_packages="gcc g++ cmake ninja-build pkg-config libc6-dev linux-libc-dev
 test_packages="libcmocka-dev clang clang-tidy clang-format libclang-rt-dev util-linux
 	binutils spin git"
 
+# What the tables of other servers are made of, and callgrind.
+bench_packages="libglib2.0-dev liburcu-dev libabsl-dev libcmocka-dev valgrind
+	git"
+
 # Installs what is missing of the packages named; says what to do where it cannot.
 need() {
 	missing=
