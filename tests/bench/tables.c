@@ -119,7 +119,7 @@ static void take_turns(const struct options *o, uint64_t size, bool names)
 {
 	struct plan plan = {.size = size, .requests = o->quick ? 10000 : 200000};
 
-	for (unsigned int i = 0; i < (o->quick ? 2 : 3); i++)
+	for (unsigned int i = 0; i < (o->quick || size > 1000000 ? 2 : 3); i++)
 		plan.threads[i] = 1u << i;
 	for (const struct bench_table *const *t = bench_tables; *t; t++) {
 		struct plan own = plan;
@@ -181,7 +181,7 @@ static void run_everything(const struct options *o)
 static void usage(FILE *out)
 {
 	fputs("usage: bench_tables [--quick] [--json FILE] [--only TABLE] [--runs N]\n"
-	      "                    [--most N]\n"
+	      "                    [--most INODES]\n"
 	      "       bench_tables --check\n"
 	      "       bench_tables --callgrind TABLE\n"
 	      "\n"
