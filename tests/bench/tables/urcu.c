@@ -239,12 +239,16 @@ static void forget_batch(void *table, const struct bench_forget *batch, size_t c
 static void evict_all(void *table)
 {
 	struct table *t = table;
+	struct cds_lfht_node *node;
 	struct cds_lfht_iter iter;
-	struct inode *inode;
 
 	urcu_memb_read_lock();
-	cds_lfht_for_each_entry(t->by_id, &iter, inode, by_id)
+	cds_lfht_for_each(t->by_id, &iter, node)
+	{
+		struct inode *inode = INODE_OF(node, by_id);
+
 		unref(t, inode, atomic_load_explicit(&inode->refs, memory_order_relaxed));
+	}
 	urcu_memb_read_unlock();
 	urcu_memb_barrier(); /* the end of a session is the end of its memory */
 }
