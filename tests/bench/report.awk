@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # report.awk TABLES.json INSTRUCTIONS.json: the tables of docs/performance.md, as Markdown.
-# Both files have one result in a line. With -v size=N the first table is of N inodes.
+# Both files have one result in a line. With -v size=N the tables are of N inodes, else of a
+# million or as many as there are.
 
 function field(name,    at, rest) {
 	at = index($0, "\"" name "\": ")
@@ -126,6 +127,21 @@ function resources_table(n,    i, s, v) {
 	}
 }
 
+function patterns_table(n,    i, s) {
+	print "\nns per look-up of a known inode, by pattern, and by threads, " n " inodes\n"
+	print "| table | sequential | random | hot | random, 2 threads | random, 4 threads | hot, 4 threads |"
+	print "|---|---|---|---|---|---|---|"
+	for (i = 1; i <= count; i++) {
+		s = servers[i]
+		print "| " s " | " number(value(s, n, "again", "sequential", 1)) " | " \
+			number(value(s, n, "again", "random", 1)) " | " \
+			number(value(s, n, "again", "hot", 1)) " | " \
+			number(value(s, n, "again", "random", 2)) " | " \
+			number(value(s, n, "again", "random", 4)) " | " \
+			number(value(s, n, "again", "hot", 4)) " |"
+	}
+}
+
 function names_table(n,    i, s) {
 	print "\nNames, " n " files: ns per operation, bytes of heap beside the name\n"
 	print "| table | add | find | rename | rename, 2 threads | heap |\n|---|---|---|---|---|---|"
@@ -173,7 +189,10 @@ END {
 	servers_table()
 	ns_table(size)
 	ratio_table(size)
+	if (largest > size)
+		ratio_table(largest)
 	resources_table(size)
+	patterns_table(size)
 	names_table(size)
 	hostile_table()
 }
