@@ -5,9 +5,11 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -93,6 +95,7 @@ static void run_round(const struct bench_table *ops, round_fn fn, const char *se
 	if (pipe(ends) != 0 || (child = fork()) < 0)
 		bench_die(strerror(errno));
 	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a round of 10 million takes long */
 		close(ends[0]);
 		plan.out = ends[1];
 		fn(ops, set, &plan);
