@@ -4,8 +4,12 @@
 build_packages="gcc g++ cmake ninja-build pkg-config libc6-dev linux-libc-dev
 	libfuse3-dev fuse3 libsodium-dev uthash-dev"
 test_packages="libcmocka-dev clang clang-tidy clang-format libclang-rt-dev util-linux
-	binutils spin git"
+	binutils spin git python3-minimal"
 workload_packages="acl attr e2fsprogs fio gcc git make rsync sqlite3 stress-ng xz-utils"
+
+# What the tables of other servers are made of, and callgrind.
+bench_packages="libglib2.0-dev liburcu-dev libabsl-dev libcmocka-dev valgrind
+	git"
 
 # Installs what is missing of the packages named; says what to do where it cannot.
 need() {

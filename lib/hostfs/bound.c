@@ -17,9 +17,10 @@
 #include "internal.h"
 
 #define BATCH	   64
-#define BATCHES	   16  /* that are asked for at once, beyond three quarters */
-#define PATIENCE   400 /* milliseconds for the first FORGET */
-#define GENERATION 8   /* of the budget: how much more until it is asked again */
+#define BATCHES	   16	/* that are asked for at once, beyond three quarters */
+#define PATIENCE   3000 /* milliseconds for the first FORGET */
+#define WAITERS	   4	/* threads that may wait: somebody has to read the FORGETs */
+#define GENERATION 8	/* of the budget: how much more until it is asked again */
 
 /* @return 1 at the end of the table, 0 before, or a negative errno */
 static int prune_batch(struct finode_session *session, uint64_t *cursor)
@@ -62,17 +63,23 @@ static void ask_in_time(fuse_req_t req, struct hostfs_state *state)
 /* Asks for all, and waits until there is room. @return whether there is */
 static bool wait_for_room(fuse_req_t req, struct hostfs_state *state)
 {
-	if (finode_session_kernel(finode_session_of(req))->features & FINODE_KERNEL_PRUNE) {
+	struct finode_session *session = finode_session_of(req);
+	bool room = false;
+
+	if (!(finode_session_kernel(session)->features & FINODE_KERNEL_PRUNE))
+		return false;
+	if (atomic_fetch_add(&state->waiters, 1) < WAITERS) {
 		state->prune_cursor = 0;
-		if (prune(finode_session_of(req), state, 1 << 20) == -EOPNOTSUPP)
-			return false;
-		for (int i = 0; i < PATIENCE; i++) {
-			if (state->backing.fds < state->backing.budget)
-				return true;
-			poll(NULL, 0, 1);
+		if (prune(session, state, 1 << 20) != -EOPNOTSUPP) {
+			for (int i = 0; i < PATIENCE && !room; i++) {
+				room = state->backing.fds < state->backing.budget;
+				if (!room)
+					poll(NULL, 0, 1);
+			}
 		}
 	}
-	return false;
+	atomic_fetch_sub(&state->waiters, 1);
+	return room;
 }
 
 int hostfs__obtain(fuse_req_t req, struct object *object, struct finode **out)

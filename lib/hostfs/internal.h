@@ -36,6 +36,7 @@ struct hostfs_state {
 	_Atomic uint64_t warned; /* bits of enum warning */
 	_Atomic uint64_t prune_cursor;
 	_Atomic uint64_t prunes;
+	_Atomic int waiters;		/* for room, see bound.c */
 	_Atomic unsigned long prune_at; /* kept fds at which the kernel is asked */
 };
 
