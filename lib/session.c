@@ -276,10 +276,11 @@ static void want_parallel_dirops(struct session *s, struct fuse_conn_info *conn)
 static void want_passthrough(struct session *s, struct fuse_conn_info *conn)
 {
 #ifdef FUSE_CAP_PASSTHROUGH
-	if (!may_pass_through(s) || fuse_get_feature_flag(conn, FUSE_CAP_WRITEBACK_CACHE))
+	/* An author may say it in either. */
+	if (!may_pass_through(s) ||
+	    (conn->want_ext | conn->want) & FUSE_CAP_WRITEBACK_CACHE)
 		return;
 	s->passthrough = fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
-	conn->max_backing_stack_depth = 1;
 #else
 	(void)s;
 	(void)conn;
