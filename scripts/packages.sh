@@ -4,7 +4,7 @@
 build_packages="gcc g++ cmake ninja-build pkg-config libc6-dev linux-libc-dev
 	libfuse3-dev fuse3 libsodium-dev uthash-dev"
 test_packages="libcmocka-dev clang clang-tidy clang-format libclang-rt-dev util-linux
-	binutils spin git python3-minimal e2fsprogs"
+	binutils spin git python3 e2fsprogs"
 workload_packages="acl attr e2fsprogs fio gcc git make rsync sqlite3 stress-ng xz-utils"
 
 # What the tables of other servers are made of, and callgrind.
