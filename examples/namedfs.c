@@ -441,9 +441,14 @@ static void na_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
 		na_reply_opened(req, dir, NULL, fd, fi);
 }
 
-/* Each entry is a look-up: none of them may tell of a name that is removed meanwhile. */
-static void na_readdirplus(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t off,
-			   struct fuse_file_info *fi)
+/*
+ * Each entry is looked at, and with READDIRPLUS told as a look-up: none of them may be
+ * held, or told of, while its name is being removed.
+ */
+static void na_list(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t off,
+		    struct fuse_file_info *fi,
+		    void (*list)(fuse_req_t, fuse_ino_t, size_t, off_t,
+				 struct fuse_file_info *))
 {
 	FINODE_FILE_AUTOPUT struct finode_file *file = finode_file_get(table, fi->fh);
 	FINODE_DIR_AUTOUNLOCK struct finode_dirlock lock = FINODE_DIRLOCK_INIT;
@@ -452,7 +457,19 @@ static void na_readdirplus(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t
 	if (err)
 		finode_reply_err(req, err);
 	else
-		lo_readdirplus(req, nodeid, size, off, fi);
+		list(req, nodeid, size, off, fi);
+}
+
+static void na_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t off,
+		       struct fuse_file_info *fi)
+{
+	na_list(req, nodeid, size, off, fi, lo_readdir);
+}
+
+static void na_readdirplus(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t off,
+			   struct fuse_file_info *fi)
+{
+	na_list(req, nodeid, size, off, fi, lo_readdirplus);
 }
 
 static void na_getxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name, size_t size)
@@ -482,7 +499,7 @@ static const struct fuse_lowlevel_ops na_operations = {
 	.link = na_link,       .create = na_create,     .open = lo_open,
 	.read = lo_read,       .write = lo_write,       .fsync = lo_fsync,
 	.lseek = lo_lseek,     .release = lo_release,   .opendir = lo_open,
-	.readdir = lo_readdir, .releasedir = lo_release, .statfs = lo_statfs,
+	.readdir = na_readdir, .releasedir = lo_release, .statfs = lo_statfs,
 	.readdirplus = na_readdirplus, .getxattr = na_getxattr,
 };
 /* clang-format on */
