@@ -183,25 +183,36 @@ static bool reserve_if_free(struct backing *backing)
 	return true;
 }
 
-int hostfs__backing_reserve(struct hostfs_state *state)
+/* Makes room if it can. @return 0, or -ENFILE, which is not answered yet */
+static int reserve(struct backing *backing)
 {
-	struct backing *backing = &state->backing;
 	int passes = 0;
 
 	while (!reserve_if_free(backing)) {
 		if (hostfs__backing_relieve(backing))
 			continue;
 		/* One may have become idle behind the clock's hand, or be closing. */
-		if (++passes < PASSES) {
-			sched_yield();
-			continue;
-		}
-		atomic_fetch_add(&backing->refused, 1);
-		hostfs__warn_once(state, WARN_FDS,
-				  "all file descriptors are in use: the answer is ENFILE");
-		return -ENFILE;
+		if (++passes == PASSES)
+			return -ENFILE;
+		sched_yield();
 	}
 	return 0;
+}
+
+void hostfs__backing_refused(struct hostfs_state *state)
+{
+	atomic_fetch_add(&state->backing.refused, 1);
+	hostfs__warn_once(state, WARN_FDS,
+			  "all file descriptors are in use: the answer is ENFILE");
+}
+
+int hostfs__backing_reserve(struct hostfs_state *state)
+{
+	int err = reserve(&state->backing);
+
+	if (err)
+		hostfs__backing_refused(state);
+	return err;
 }
 
 void hostfs__backing_unreserve(struct hostfs_state *state)
@@ -324,7 +335,7 @@ int hostfs__backing_new(struct hostfs_inode *inode, bool handle, int *fd)
 	node->fd = -1;
 	if (*fd < 0)
 		return handle ? 0 : -EBADF;
-	err = hostfs__backing_reserve(state);
+	err = reserve(&state->backing); /* hostfs__obtain() may wait for room */
 	if (err)
 		return handle ? 0 : err;
 	node->fd = *fd;

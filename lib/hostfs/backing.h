@@ -60,7 +60,10 @@ void hostfs__backing_end(struct hostfs_inode *inode);
 int hostfs__backing_keep(struct hostfs_inode *inode, int *fd);
 void hostfs__backing_release(struct hostfs_inode *inode);
 
-/* One more fd, or -ENFILE; and one fewer. */
+/* Counts an answer ENFILE, and the first time says so. */
+void hostfs__backing_refused(struct hostfs_state *state);
+
+/* One more fd, or -ENFILE, which is then counted as answered; and one fewer. */
 int hostfs__backing_reserve(struct hostfs_state *state);
 void hostfs__backing_unreserve(struct hostfs_state *state);
 

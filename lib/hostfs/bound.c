@@ -92,5 +92,7 @@ int hostfs__obtain(fuse_req_t req, struct object *object, struct finode **out)
 	found = hostfs__object_obtain(object, out);
 	if (found == -ENFILE && wait_for_room(req, state))
 		found = hostfs__object_obtain(object, out);
+	if (found == -ENFILE)
+		hostfs__backing_refused(state);
 	return found;
 }
