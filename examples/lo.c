@@ -72,7 +72,6 @@ int lo_open_object(int dirfd, const char *path, int flags, struct lo_object *obj
 	}
 	obj->st = lo_stat_of(&obj->stx);
 	obj->id = (struct lo_id){obj->st.st_ino, obj->st.st_dev};
-	obj->mount = finode_mount_id_of(&obj->stx);
 	return 0;
 }
 
@@ -231,20 +230,21 @@ void lo_statx(fuse_req_t req, fuse_ino_t nodeid, int flags, int mask,
 	FINODE_AUTOUNPIN struct finode *pinned;
 	const int how = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | (flags & AT_STATX_SYNC_TYPE);
 	struct statx stx;
+	uint64_t ino;
 	int err = lo_use(req, nodeid, &inode, &pinned);
 
 	if (!err && statx(lo_inode(inode)->fd, "", how, (unsigned int)mask, &stx) < 0)
 		err = -errno;
-	if (!err) {
-		struct stat st = lo_stat_of(&stx);
-
-		err = lo_show(inode->mount, &st);
-		stx.stx_ino = st.st_ino;
-	}
-	if (err)
+	if (!err)
+		err = finode_mount_ino(inode->mount,
+				       makedev(stx.stx_dev_major, stx.stx_dev_minor),
+				       stx.stx_ino, &ino);
+	if (err) {
 		finode_reply_err(req, err);
-	else
-		finode_reply_statx(req, inode, &stx, LO_TIMEOUT);
+		return;
+	}
+	stx.stx_ino = ino;
+	finode_reply_statx(req, inode, &stx, LO_TIMEOUT);
 }
 
 static struct timespec lo_time(int set, int now, struct timespec time)

@@ -44,7 +44,6 @@ struct lo_id {
 struct lo_object {
 	int fd;
 	struct lo_id id;
-	struct finode_mount_id mount;
 	struct statx stx;
 	struct stat st; /* the same, as it is shown once lo_obtain() has returned */
 };

@@ -276,7 +276,7 @@ static int lo_open_source(const char *source, struct finode_table **out)
 	config.root_key = lo_key(&root);
 	config.root_arg = &root;
 	config.mount_ops = &lo_mount_ops;
-	config.root_mount_id = root.mount;
+	config.root_mount_id = finode_mount_id_of(&root.stx);
 	config.root_mount_arg = &root;
 	err = finode_table_create(&config, &table);
 	lo_close(&root.fd);

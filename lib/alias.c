@@ -15,7 +15,6 @@
  * without recursion (finode__aliases_end() in inode.c).
  */
 #include <errno.h>
-#include <sodium/crypto_shorthash.h>
 #include <string.h>
 
 #include "callback.h"
@@ -27,13 +26,7 @@
 
 uint32_t finode__name_hash(const struct names *names, const char *name)
 {
-	unsigned char out[crypto_shorthash_BYTES];
-	uint32_t hash;
-
-	crypto_shorthash(out, (const unsigned char *)name, strlen(name),
-			 names->table->hash_seed);
-	memcpy(&hash, out, sizeof(hash));
-	return hash >> 1;
+	return (uint32_t)finode__hash(names->table, name, strlen(name)) >> 1;
 }
 
 int finode__name_fault(const struct finode *dir, const char *name)

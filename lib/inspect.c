@@ -157,10 +157,13 @@ static int check_slots(struct finode_table *table, const struct verdict *verdict
 	return 0;
 }
 
-/* With the lock of the mounts held, which all hold their parents. */
-static int check_mount_locked(struct finode_mount *mount, const struct verdict *verdict)
+/* With the lock of the mounts held, which all hold their parents. Adds the roots it keeps.
+ */
+static int check_mount_locked(struct finode_mount *mount, uint64_t *kept,
+			      const struct verdict *verdict)
 {
 	const struct mount_core *core = mount_core(mount);
+	const uint64_t roots = finode__mount_roots_kept_locked(mount);
 	const unsigned long long a = mount->id.word[0], b = mount->id.word[1];
 
 	if ((core->state == MOUNT_LIVE) != (core->refs > 0))
@@ -170,9 +173,10 @@ static int check_mount_locked(struct finode_mount *mount, const struct verdict *
 	if (mount->parent && mount_core(mount->parent)->state != MOUNT_LIVE)
 		return finode__broken(verdict, "mount %llx:%llx: its parent has gone", a,
 				      b);
-	if (finode__mount_roots_kept_locked(mount) == UINT64_MAX)
+	if (roots == UINT64_MAX)
 		return finode__broken(verdict,
 				      "mount %llx:%llx: keeps what is not its root", a, b);
+	*kept += roots;
 	return 0;
 }
 
@@ -184,10 +188,8 @@ static int check_mounts(struct finode_table *table, const struct verdict *verdic
 
 	lock_take(&mounts->lock);
 	for (struct finode_mount *mount = mounts->first; mount && !err;
-	     mount = mount_core(mount)->next) {
-		kept += finode__mount_roots_kept_locked(mount);
-		err = check_mount_locked(mount, verdict);
-	}
+	     mount = mount_core(mount)->next)
+		err = check_mount_locked(mount, &kept, verdict);
 	if (!err && kept != mounts->roots_kept)
 		err = finode__broken(verdict, "%llu roots are kept, but %llu counted",
 				     (unsigned long long)kept,

@@ -30,11 +30,6 @@ static const struct finode_mount_ops plain_ops = {
 	.object_size = sizeof(struct finode_mount),
 };
 
-static struct mounts *mounts_of(const struct finode_mount *mount)
-{
-	return &mount->table->mounts;
-}
-
 static struct finode_mount *mount_of_core(struct mount_core *core)
 {
 	return FINODE_CONTAINER_OF(core, struct finode_mount, library);
@@ -202,8 +197,10 @@ static void cut_locked(struct mounts *mounts, struct finode_mount *mount)
 /* ---- From nothing to LIVE ---- */
 
 /* The salt comes from the seed of the table, so nobody can foresee it. */
-static uint64_t next_salt(const struct finode_table *table, uint64_t serial)
+static uint64_t next_salt_locked(struct finode_table *table)
 {
+	const uint64_t serial = table->mounts.serials++;
+
 	return finode__hash(table, &serial, sizeof(serial));
 }
 
@@ -213,16 +210,13 @@ static int create_locked(struct finode_table *table, struct finode_mount *parent
 	struct mounts *mounts = &table->mounts;
 	char *object = memory_get(&table->allocator, &mounts->bytes, mount_size(table));
 	struct finode_mount *mount;
-	struct mount_core *core;
 
 	if (!object)
 		return -ENOMEM;
 	mount = (void *)(object + mounts->ops->base_offset);
 	mount->table = table;
 	mount->id = *id;
-	core = mount_core(mount);
-	core->serial = mounts->serials++;
-	core->salt = next_salt(table, core->serial);
+	mount_core(mount)->salt = next_salt_locked(table);
 	if (add_id_locked(mount) != 0) {
 		memory_put(&table->allocator, &mounts->bytes, object, mount_size(table));
 		return -ENOMEM;

@@ -60,7 +60,6 @@ struct mount_core {
 
 	/* set when it is made, never changed */
 	uint64_t salt; /* of the hash of keys, see index.h */
-	uint64_t serial;
 };
 
 _Static_assert(sizeof(struct mount_core) <= sizeof(((struct finode_mount *)0)->library),
@@ -69,6 +68,11 @@ _Static_assert(sizeof(struct mount_core) <= sizeof(((struct finode_mount *)0)->l
 static inline struct mount_core *mount_core(const struct finode_mount *mount)
 {
 	return (struct mount_core *)(void *)mount->library;
+}
+
+static inline struct mounts *mounts_of(const struct finode_mount *mount)
+{
+	return &mount->table->mounts;
 }
 
 static inline bool mount_is_first(const struct finode_mount *mount)

@@ -33,11 +33,6 @@
 #include "name.h"
 #include "testing.h"
 
-static struct mounts *mounts_of(const struct finode_mount *mount)
-{
-	return &mount->table->mounts;
-}
-
 /* ---- Announcing ---- */
 
 struct announcement {
@@ -88,6 +83,7 @@ static void cut_dead_locked(struct finode_mount *mount)
 	}
 }
 
+/* The first reply with this root. */
 static int add_locked(struct finode_mount *mount, struct finode *inode)
 {
 	struct mounts *mounts = mounts_of(mount);
@@ -98,6 +94,7 @@ static int add_locked(struct finode_mount *mount, struct finode *inode)
 	if (!made)
 		return -ENOMEM;
 	made->nodeid = inode->nodeid;
+	made->replies = 1;
 	if (mounts->keep_roots && !FINODE_MUTANT(roots_go))
 		made->kept = finode_hold(inode);
 	mounts->roots_kept += made->kept != NULL;
@@ -110,14 +107,16 @@ static int add_locked(struct finode_mount *mount, struct finode *inode)
 static int announce(struct finode_mount *mount, struct finode *inode)
 {
 	struct mounts *mounts = mounts_of(mount);
+	struct announcement *known;
 	int err = 0;
 
 	lock_take(&mounts->lock);
 	if (!mount_is_detached(mount)) {
-		if (!*find_locked(mount, inode->nodeid))
+		known = *find_locked(mount, inode->nodeid);
+		if (known)
+			known->replies++;
+		else
 			err = add_locked(mount, inode);
-		if (!err)
-			(*find_locked(mount, inode->nodeid))->replies++;
 	}
 	lock_release(&mounts->lock);
 	FINODE_YIELD("announce: announced");
@@ -290,15 +289,12 @@ int finode_mount_of(struct finode *dir, const struct statx *stx, void *arg,
 {
 	const struct finode_mount_id id = finode_mount_id_of(stx);
 	const struct finode_mount_id *here = &dir->mount->id;
-	const bool same_mount = id.word[0] != 0 && id.word[0] == here->word[0];
+	const bool same_mount = id.word[0] == here->word[0];
+	const bool same_dev = id.word[1] == here->word[1];
 
-	if ((same_mount || id.word[0] == here->word[0]) && id.word[1] == here->word[1])
-		goto here;
-	if (same_mount && !S_ISDIR(stx->stx_mode))
-		goto here;
-	return finode_mount_obtain(dir->mount, &id, arg, out);
-
-here:
+	/* 0 is no mount's: a kernel that does not tell. */
+	if (!same_mount || (!same_dev && (S_ISDIR(stx->stx_mode) || id.word[0] == 0)))
+		return finode_mount_obtain(dir->mount, &id, arg, out);
 	*out = finode_mount_hold(dir->mount);
 	return FINODE_FOUND;
 }

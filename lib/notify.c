@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sodium/crypto_shorthash.h>
 #include <string.h>
 #include <sys/uio.h>
 
@@ -45,14 +44,10 @@ static uint64_t hash_of(const struct session *s, const struct saying *saying,
 			const char *name)
 {
 	unsigned char bytes[sizeof(*saying) + FINODE_NAME_MAX];
-	uint64_t hash;
 
 	memcpy(bytes, saying, sizeof(*saying));
 	memcpy(bytes + sizeof(*saying), name, saying->name_size);
-	_Static_assert(sizeof(hash) == crypto_shorthash_BYTES, "the hash is one number");
-	crypto_shorthash((unsigned char *)&hash, bytes, sizeof(*saying) + saying->name_size,
-			 s->base.table->hash_seed);
-	return hash;
+	return finode__hash(s->base.table, bytes, sizeof(*saying) + saying->name_size);
 }
 
 static struct notice *find_locked(const struct notify *n, const struct saying *saying,

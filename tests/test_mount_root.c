@@ -5,6 +5,17 @@
 
 #include "mount.h"
 
+/* A mount in a table whose kernel takes submounts. @return its root */
+static struct finode *begin(struct mounts_fixture *m,
+			    void (*change)(struct finode_config *),
+			    struct finode_mount **mount)
+{
+	mounts_create_with(m, change);
+	mounts_announce(m);
+	*mount = must_mount(m, 2);
+	return must_obtain_in(m, *mount, 1, S_IFDIR);
+}
+
 /* ---- Roots stay ---- */
 
 static void test_i_an_announced_root_stays_when_it_is_forgotten(void **state)
@@ -15,10 +26,7 @@ static void test_i_an_announced_root_stays_when_it_is_forgotten(void **state)
 	uint64_t nodeid;
 
 	(void)state;
-	mounts_create(&m);
-	mounts_announce(&m);
-	mount = must_mount(&m, 2);
-	root = must_obtain_in(&m, mount, 1, S_IFDIR);
+	root = begin(&m, NULL, &mount);
 	nodeid = root->nodeid;
 	finode_count(root, 1);
 	assert_true(mounts_cross(m.root, root));
@@ -54,10 +62,7 @@ static void test_i_unless_the_author_knows_better(void **state)
 	uint64_t nodeid;
 
 	(void)state;
-	mounts_create_with(&m, forget_roots);
-	mounts_announce(&m);
-	mount = must_mount(&m, 2);
-	root = must_obtain_in(&m, mount, 1, S_IFDIR);
+	root = begin(&m, forget_roots, &mount);
 	nodeid = root->nodeid;
 	assert_true(mounts_cross(m.root, root));
 	assert_int_equal(stats_of(&m.f).roots_kept, 0);
@@ -75,10 +80,7 @@ static void test_i_an_announcement_that_did_not_arrive_keeps_nothing(void **stat
 	struct finode *root, *other;
 
 	(void)state;
-	mounts_create(&m);
-	mounts_announce(&m);
-	mount = must_mount(&m, 2);
-	root = must_obtain_in(&m, mount, 1, S_IFDIR);
+	root = begin(&m, NULL, &mount);
 	other = must_obtain_in(&m, mount, 2, S_IFDIR);
 	assert_true(mounts_cross(m.root, root));
 	assert_true(mounts_cross(m.root, root));
@@ -114,10 +116,7 @@ static void test_i_a_refusal_withdraws_no_other_reply(void **state)
 	uint64_t nodeid;
 
 	(void)state;
-	mounts_create(&m);
-	mounts_announce(&m);
-	mount = must_mount(&m, 2);
-	a = must_obtain_in(&m, mount, 1, S_IFDIR);
+	a = begin(&m, NULL, &mount);
 	finode_retire(a);
 	b = must_obtain_in(&m, mount, 1, S_IFDIR);
 	nodeid = b->nodeid;
@@ -146,10 +145,7 @@ static void test_a_detach_ends_what_was_announced_long_ago(void **state)
 	struct finode *root;
 
 	(void)state;
-	mounts_create(&m);
-	mounts_announce(&m);
-	mount = must_mount(&m, 2);
-	root = must_obtain_in(&m, mount, 1, S_IFDIR);
+	root = begin(&m, NULL, &mount);
 	assert_true(mounts_cross(m.root, root));
 	finode_put(root);
 	atomic_store(&m.f.table->mounts.announces, false);
@@ -167,10 +163,7 @@ static void test_k_an_announcement_needs_memory(void **state)
 	struct finode *root;
 
 	(void)state;
-	mounts_create(&m);
-	mounts_announce(&m);
-	mount = must_mount(&m, 2);
-	root = must_obtain_in(&m, mount, 1, S_IFDIR);
+	root = begin(&m, NULL, &mount);
 	m.f.fail_after = 0;
 	assert_int_equal(finode__mount_cross(m.root, "mnt", root), -ENOMEM);
 	m.f.fail_after = -1;

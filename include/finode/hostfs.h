@@ -260,12 +260,11 @@ struct hostfs_caller {
 	fuse_req_t req; /**< NULL while the thread acts as the server */
 	bool groups;	/**< with the caller's supplementary groups */
 	bool caps;	/**< without the server's capabilities */
-	bool ids;	/**< with another fsuid or fsgid than the server's */
 };
 
 #define HOSTFS_CALLER_INIT                                                                 \
 	{                                                                                  \
-		NULL, false, false, false                                                  \
+		NULL, false, false                                                         \
 	}
 
 /**

@@ -129,7 +129,6 @@ void hostfs_caller_begin(struct hostfs_caller *caller, fuse_req_t req, bool grou
 	if (!self->switches || (who->uid == self->uid && who->gid == self->gid))
 		return;
 	caller->req = req;
-	caller->ids = true;
 	atomic_fetch_add_explicit(&self->switched, 1, memory_order_relaxed);
 	if (who->uid == self->uid) {
 		setfsgid(who->gid);

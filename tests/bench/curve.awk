@@ -2,19 +2,6 @@
 # curve.awk -v op=OP -v pattern=P -v threads=T -v title=TITLE TABLES.json: one value of
 # every table over the number of inodes, as SVG. Both axes are logarithmic.
 
-function field(name,    at, rest) {
-	at = index($0, "\"" name "\": ")
-	if (!at)
-		return ""
-	rest = substr($0, at + length(name) + 4)
-	if (substr(rest, 1, 1) == "\"") {
-		rest = substr(rest, 2)
-		return substr(rest, 1, index(rest, "\"") - 1)
-	}
-	match(rest, /^[-0-9.]+/)
-	return substr(rest, 1, RLENGTH)
-}
-
 function x(n) {
 	return 60 + 520 * (log(n) - log(x0)) / (log(x1) - log(x0))
 }

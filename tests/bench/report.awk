@@ -3,19 +3,6 @@
 # Both files have one result in a line. With -v size=N the tables are of N inodes, else of a
 # million or as many as there are.
 
-function field(name,    at, rest) {
-	at = index($0, "\"" name "\": ")
-	if (!at)
-		return ""
-	rest = substr($0, at + length(name) + 4)
-	if (substr(rest, 1, 1) == "\"") {
-		rest = substr(rest, 2)
-		return substr(rest, 1, index(rest, "\"") - 1)
-	}
-	match(rest, /^[-0-9.]+/)
-	return substr(rest, 1, RLENGTH)
-}
-
 function key(table, n, op, pattern, threads) {
 	return table "/" n "/" op "/" pattern "/" threads
 }

@@ -117,3 +117,9 @@ assert_balanced() {
 	fds=$(ls "/proc/$server/fd" | wc -l)
 	[ "$fds" -lt 20 ] || fail "the server still has $fds file descriptors"
 }
+
+# figure WORDS: the number before the words in the figures of the server, which is
+# $passthrough.
+figure() {
+	"$passthrough" --stats "$mnt" | sed -n "s/.* \([0-9,]*\) $1.*/\1/p" | tr -d , | head -n 1
+}

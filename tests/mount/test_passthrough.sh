@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # test_passthrough.sh BUILD: what people do with passthrough, and what can go wrong.
 build=$1
-# The mounts that this test makes below the source are nobody else's.
-if [ "$(id -u)" = 0 ] && [ -c /dev/fuse ] && [ -z "${FINODE_UNSHARED:-}" ]; then
-	FINODE_UNSHARED=1 exec unshare --mount --propagation private "$0" "$@"
-fi
+# shellcheck source=SCRIPTDIR/own_mounts.sh
+. "$(dirname "$0")/own_mounts.sh"
 # shellcheck source=SCRIPTDIR/lib.sh
 . "$(dirname "$0")/lib.sh"
 command -v setpriv >/dev/null || skip "no setpriv (util-linux)"
@@ -20,11 +18,6 @@ expect() {
 	output=$("$@" 2>&1) || got=$?
 	[ "$got" = "$status" ] || fail "'$*' ended with $got, not $status: $output"
 	printf '%s\n' "$output" | grep -q -- "$words" || fail "'$*' does not say '$words': $output"
-}
-
-# figure WORDS: the number before the words in the figures
-figure() {
-	"$passthrough" --stats "$mnt" | sed -n "s/.* \([0-9,]*\) $1.*/\1/p" | tr -d , | head -n 1
 }
 
 # stop: unmounts, and asserts that the table was in order and that the server ends well

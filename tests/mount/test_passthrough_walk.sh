@@ -4,9 +4,8 @@
 # `ulimit -n 1024`: by root with handles, and by an ordinary user, who has none and is told
 # so once.
 build=$1 files=$2
-if [ "$(id -u)" = 0 ] && [ -c /dev/fuse ] && [ -z "${FINODE_UNSHARED:-}" ]; then
-	FINODE_UNSHARED=1 exec unshare --mount --propagation private "$0" "$@"
-fi
+# shellcheck source=SCRIPTDIR/own_mounts.sh
+. "$(dirname "$0")/own_mounts.sh"
 # shellcheck source=SCRIPTDIR/lib.sh
 . "$(dirname "$0")/lib.sh"
 command -v setpriv >/dev/null || skip "no setpriv (util-linux)"

@@ -6,19 +6,12 @@
 # and writes against a model; finds; mounts that come and go below the source; the kernel's
 # caches dropped in a loop. Then every count is 0 and nothing is left.
 build=$1 seconds=$2
-# The mounts below the source are nobody else's.
-if [ "$(id -u)" = 0 ] && [ -c /dev/fuse ] && [ -z "${FINODE_UNSHARED:-}" ]; then
-	FINODE_UNSHARED=1 exec unshare --mount --propagation private "$0" "$@"
-fi
+# shellcheck source=SCRIPTDIR/own_mounts.sh
+. "$(dirname "$0")/own_mounts.sh"
 # shellcheck source=SCRIPTDIR/lib.sh
 . "$(dirname "$0")/lib.sh"
 command -v setpriv >/dev/null || skip "no setpriv (util-linux)"
 passthrough=$build/examples/passthrough
-
-# figure WORDS: the number before the words in the server's figures
-figure() {
-	"$passthrough" --stats "$mnt" | sed -n "s/.* \([0-9,]*\) $1.*/\1/p" | tr -d , | head -n 1
-}
 
 # load COMMAND..: beside the others; the first that fails is the result
 loads=

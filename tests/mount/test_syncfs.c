@@ -102,7 +102,7 @@ static void sources_begin(struct sources *s)
 	assert_int_equal(lo_open_object(AT_FDCWD, path, O_DIRECTORY, &obj), 0);
 	config.ops = &ops;
 	config.mount_ops = &lo_mount_ops;
-	config.root_mount_id = obj.mount;
+	config.root_mount_id = finode_mount_id_of(&obj.stx);
 	config.root_mount_arg = config.root_arg = &obj;
 	config.root_key = lo_key(&obj);
 	assert_int_equal(finode_table_create(&config, &s->table), 0);

@@ -9,11 +9,8 @@
 # SERVER is an example's name or a path, or "none": the plain directory is compared with
 # another one, which tests the cases themselves.
 
-# In a mount namespace of our own: whoever else looks through the machine's directories
-# would change access times.
-if [ "$(id -u)" = 0 ] && [ -z "${FINODE_UNSHARED:-}" ]; then
-	FINODE_UNSHARED=1 exec unshare --mount "$0" "$@"
-fi
+# shellcheck source=SCRIPTDIR/../mount/own_mounts.sh
+. "$(dirname "$0")/../mount/own_mounts.sh"
 build=$1 server_name=$2
 shift 2
 here=$(cd "$(dirname "$0")" && pwd)

@@ -10,9 +10,8 @@
 # missing here; with anything else if the mount does not do what the host does.
 # "quick" takes a minute. Packages that are missing are installed.
 
-if [ "$(id -u)" = 0 ] && [ -z "${FINODE_UNSHARED:-}" ]; then
-	FINODE_UNSHARED=1 exec unshare --mount "$0" "$@"
-fi
+# shellcheck source=SCRIPTDIR/../mount/own_mounts.sh
+. "$(dirname "$0")/../mount/own_mounts.sh"
 build=$1 server_name=$2 quick=${3:-}
 here=$(cd "$(dirname "$0")" && pwd)
 shift 2
