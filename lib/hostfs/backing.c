@@ -183,9 +183,9 @@ static bool reserve_if_free(struct backing *backing)
 	return true;
 }
 
-/* Makes room if it can. @return 0, or -ENFILE, which is not answered yet */
-static int reserve(struct backing *backing)
+int hostfs__backing_try(struct hostfs_state *state)
 {
+	struct backing *backing = &state->backing;
 	int passes = 0;
 
 	while (!reserve_if_free(backing)) {
@@ -208,7 +208,7 @@ void hostfs__backing_refused(struct hostfs_state *state)
 
 int hostfs__backing_reserve(struct hostfs_state *state)
 {
-	int err = reserve(&state->backing);
+	int err = hostfs__backing_try(state);
 
 	if (err)
 		hostfs__backing_refused(state);
@@ -335,7 +335,7 @@ int hostfs__backing_new(struct hostfs_inode *inode, bool handle, int *fd)
 	node->fd = -1;
 	if (*fd < 0)
 		return handle ? 0 : -EBADF;
-	err = reserve(&state->backing); /* hostfs__obtain() may wait for room */
+	err = hostfs__backing_try(state); /* hostfs__obtain() may wait for room */
 	if (err)
 		return handle ? 0 : err;
 	node->fd = *fd;

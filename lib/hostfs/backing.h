@@ -63,6 +63,9 @@ void hostfs__backing_release(struct hostfs_inode *inode);
 /* Counts an answer ENFILE, and the first time says so. */
 void hostfs__backing_refused(struct hostfs_state *state);
 
+/* One more fd. @return 0, or -ENFILE, which is not answered yet */
+int hostfs__backing_try(struct hostfs_state *state);
+
 /* One more fd, or -ENFILE, which is then counted as answered; and one fewer. */
 int hostfs__backing_reserve(struct hostfs_state *state);
 void hostfs__backing_unreserve(struct hostfs_state *state);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Room for inodes that cost an fd each: where there are no handles, the kernel's memory of
+ * Room where inodes cost an fd each: where there are no handles, the kernel's memory of
  * names decides how many fds are open.
  *
  * When most of the budget is in fds that may not be closed, the kernel is asked to forget a
  * number of inodes that nobody uses (PRUNE, Linux 6.18); their FORGETs close fds. When all
- * of it is, a look-up asks for all inodes and waits a moment for the first FORGETs, before
- * it is refused with ENFILE. An older kernel cannot be asked.
+ * of it is in use, who needs one more (a look-up, an open) asks for all inodes and waits a
+ * moment for the first FORGETs, before it is refused with ENFILE. An older kernel cannot be
+ * asked.
  *
  * Invariant: one thread at a time asks; `prune_cursor` is where the next one goes on.
  */
@@ -20,7 +21,8 @@
 #define BATCHES	   16	/* that are asked for at once, beyond three quarters */
 #define PATIENCE   3000 /* milliseconds for the first FORGET */
 #define WAITERS	   4	/* threads that may wait: somebody has to read the FORGETs */
-#define GENERATION 8	/* of the budget: how much more until it is asked again */
+#define TRIES	   8
+#define GENERATION 8 /* of the budget: how much more until it is asked again */
 
 /* @return 1 at the end of the table, 0 before, or a negative errno */
 static int prune_batch(struct finode_session *session, uint64_t *cursor)
@@ -40,6 +42,7 @@ static int prune(struct finode_session *session, struct hostfs_state *state, int
 	int end = 0;
 
 	atomic_fetch_add(&state->prunes, 1);
+	hostfs__absent_forget(session, state);
 	while (batches-- > 0 && !end)
 		end = prune_batch(session, &cursor);
 	state->prune_cursor = end > 0 ? 0 : cursor;
@@ -82,6 +85,17 @@ static bool wait_for_room(fuse_req_t req, struct hostfs_state *state)
 	return room;
 }
 
+/* Another thread may take the room that one has waited for: then once more. */
+static int obtain_with_room(fuse_req_t req, struct object *object, struct finode **out)
+{
+	struct hostfs_state *state = hostfs__state(req);
+	int found = hostfs__object_obtain(object, out);
+
+	for (int i = 0; i < TRIES && found == -ENFILE && wait_for_room(req, state); i++)
+		found = hostfs__object_obtain(object, out);
+	return found;
+}
+
 int hostfs__obtain(fuse_req_t req, struct object *object, struct finode **out)
 {
 	struct hostfs_state *state = hostfs__state(req);
@@ -89,10 +103,20 @@ int hostfs__obtain(fuse_req_t req, struct object *object, struct finode **out)
 
 	if (!object->handle)
 		ask_in_time(req, state);
-	found = hostfs__object_obtain(object, out);
-	if (found == -ENFILE && wait_for_room(req, state))
-		found = hostfs__object_obtain(object, out);
+	found = obtain_with_room(req, object, out);
 	if (found == -ENFILE)
 		hostfs__backing_refused(state);
 	return found;
+}
+
+int hostfs__reserve(fuse_req_t req)
+{
+	struct hostfs_state *state = hostfs__state(req);
+	int err = hostfs__backing_try(state);
+
+	for (int i = 0; i < TRIES && err && wait_for_room(req, state); i++)
+		err = hostfs__backing_try(state);
+	if (err)
+		hostfs__backing_refused(state);
+	return err;
 }

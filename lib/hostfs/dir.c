@@ -60,20 +60,19 @@ void hostfs__dir_finish(struct hostfs_file *file)
 
 /* ---- Opening ---- */
 
-static int open_dir(struct hostfs_state *state, const struct use *use,
-		    struct opened *opened)
+static int open_dir(fuse_req_t req, const struct use *use, struct opened *opened)
 {
 	int err = use->inode->type == S_IFDIR ? 0 : -ENOTDIR;
 
 	if (!err)
-		err = hostfs__backing_reserve(state);
+		err = hostfs__reserve(req);
 	if (err)
 		return err;
 	opened->fd = openat(use->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (opened->fd >= 0)
 		return 0;
 	err = -errno;
-	hostfs__backing_unreserve(state);
+	hostfs__backing_unreserve(hostfs__state(req));
 	return err;
 }
 
@@ -94,7 +93,7 @@ void hostfs__opendir(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *f
 	if (!err && !(entries = entries_create()))
 		err = -ENOMEM;
 	if (!err)
-		err = open_dir(state, &use, &opened);
+		err = open_dir(req, &use, &opened);
 	if (!err)
 		err = finode_file_open(use.inode, &opened, &file);
 	if (!err) {

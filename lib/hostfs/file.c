@@ -120,7 +120,7 @@ static int open_inode(fuse_req_t req, const struct use *use, int flags,
 		return use->inode->type == S_IFLNK   ? -ELOOP
 		       : use->inode->type == S_IFDIR ? -EISDIR
 						     : -ENXIO;
-	err = hostfs__backing_reserve(state);
+	err = hostfs__reserve(req);
 	if (err)
 		return err;
 	opened->flags = host_flags(state, flags);
@@ -234,7 +234,7 @@ static int open_new(fuse_req_t req, int dirfd, const char *name, int flags, mode
 {
 	HOSTFS_AUTO_CALLER struct hostfs_caller caller = HOSTFS_CALLER_INIT;
 	struct hostfs_state *state = hostfs__state(req);
-	int err = hostfs__backing_reserve(state);
+	int err = hostfs__reserve(req);
 
 	if (err)
 		return err;
@@ -300,7 +300,7 @@ static int open_for_this(fuse_req_t req, fuse_ino_t nodeid, int flags, struct fi
 	int err = hostfs__use(req, nodeid, &inode);
 
 	if (!err)
-		err = hostfs__backing_reserve(hostfs__state(req));
+		err = hostfs__reserve(req);
 	if (err)
 		return err;
 	if (inode.inode->type != S_IFREG && inode.inode->type != S_IFDIR)

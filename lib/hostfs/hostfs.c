@@ -152,6 +152,7 @@ static int open_source(struct hostfs_state *state)
 
 static void destroy_state(struct hostfs_state *state)
 {
+	hostfs__absent_finish(state);
 	hostfs__locks_finish(&state->locks);
 	hostfs__mounts_finish(state);
 	hostfs__through_finish(&state->through);
@@ -181,6 +182,7 @@ int hostfs_init(struct hostfs *fs, const struct hostfs_config *config)
 	hostfs__backing_init(&state->backing, budget_of(&state->config));
 	state->prune_at = state->backing.budget / 4 * 3;
 	hostfs__locks_init(state);
+	hostfs__absent_init(state);
 	hostfs__through_init(&state->through);
 	hostfs__mounts_init(state);
 	umask(0); /* for threads that cannot have one of their own */

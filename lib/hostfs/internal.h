@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "absent.h"
 #include "backing.h"
 #include "caller.h"
 #include "lock.h"
@@ -33,6 +34,7 @@ struct hostfs_state {
 	struct host_mounts mounts;
 	struct lock_owners locks;
 	struct through through;
+	struct absent_names absent;
 	_Atomic uint64_t warned; /* bits of enum warning */
 	_Atomic uint64_t prune_cursor;
 	_Atomic uint64_t prunes;

@@ -38,13 +38,15 @@ static void reply_child(fuse_req_t req, const struct use *dir, const char *name,
 		err = hostfs__obtain(req, &object, &inode);
 	if (err >= 0)
 		err = hostfs__entry(state, inode, &object.stx, created, &entry);
-	if (err == -ENOENT)
+	if (err == -ENOENT) {
+		hostfs__absent(req, dir->inode, name);
 		finode_reply_negative(req, dir->inode, name,
 				      state->config.negative_timeout);
-	else if (err)
+	} else if (err) {
 		finode_reply_err(req, err);
-	else
+	} else {
 		finode_reply_entry(req, dir->inode, name, inode, &entry);
+	}
 }
 
 /* LOOKUP of "." and "..", by a kernel that has only a file handle of its own. */
@@ -264,8 +266,10 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int
 		hostfs_caller_end(&caller);
 		kept(inode, err);
 	}
-	if (!err)
+	if (!err) {
 		finode_alias_remove(dir.inode, name);
+		hostfs__absent(req, dir.inode, name);
+	}
 	finode_reply_err(req, err);
 }
 
@@ -294,8 +298,8 @@ static int rename_as_caller(fuse_req_t req, int dirfd, const char *name, int new
 	return err;
 }
 
-static void renamed(const struct use *dir, const char *name, const struct use *newdir,
-		    const char *newname, unsigned int flags)
+static void renamed(fuse_req_t req, const struct use *dir, const char *name,
+		    const struct use *newdir, const char *newname, unsigned int flags)
 {
 	int err =
 		finode_alias_rename(dir->inode, name, newdir->inode, newname, flags, NULL);
@@ -304,6 +308,8 @@ static void renamed(const struct use *dir, const char *name, const struct use *n
 		finode_alias_drop(dir->inode, name, NULL);
 		finode_alias_drop(newdir->inode, newname, NULL);
 	}
+	if (!(flags & FINODE_RENAME_EXCHANGE))
+		hostfs__absent(req, dir->inode, name);
 }
 
 void hostfs__rename(fuse_req_t req, fuse_ino_t parent, const char *name,
@@ -324,6 +330,6 @@ void hostfs__rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		kept(replaced, err);
 	}
 	if (!err)
-		renamed(&dir, name, &newdir, newname, flags);
+		renamed(req, &dir, name, &newdir, newname, flags);
 	finode_reply_err(req, err);
 }

@@ -26,11 +26,13 @@ for i in range(int(sys.argv[2])):
 END
 }
 
-# use USER..: files at random: written, read through another name, and looked at
+# use USER..: files at random: written, read through another name, looked at, and 250 that
+# stay open. An ordinary user's server needs three fds for each: file, inode, directory.
 use() {
 	"$@" python3 - "$mnt" "$wanted" <<'END' || fail "random access"
-import os, random, sys
+import collections, os, random, sys
 top, count = sys.argv[1], int(sys.argv[2])
+opened = collections.deque()
 for turn in range(count // 10):
     i = random.randrange(count)
     path = "%s/d%d/f%d" % (top, i // 100, i)
@@ -43,6 +45,9 @@ for turn in range(count // 10):
         os.unlink(other)
         assert lines and set(lines) == {b"%d" % i}, (path, lines)
         assert os.stat(path).st_size > size, path
+    opened.append(open(path, "rb"))
+    if len(opened) > min(250, count // 10):
+        opened.popleft().close()
 END
 }
 
@@ -55,6 +60,20 @@ walk() {
 	done
 	"$@" "$work/passthrough" --stats "$mnt" | grep '^file desc' -A 2
 	"$@" "$work/passthrough" --stats "$mnt" | grep -q ' 0 refused' || fail "ENFILE"
+}
+
+# use_absent USER..: more directories than there are file descriptors, and in each a name that
+# is looked for and not found, and one that is made and removed: the kernel remembers both
+use_absent() {
+	"$@" python3 - "$mnt" "$((wanted / 5))" <<'END' || fail "absent names"
+import os, sys
+for i in range(int(sys.argv[2])):
+    path = "%s/absent%d" % (sys.argv[1], i)
+    os.mkdir(path)
+    assert not os.path.exists(path + "/none")
+    os.mkdir(path + "/no more")
+    os.rmdir(path + "/no more")
+END
 }
 
 ulimit -n 1024
@@ -81,6 +100,8 @@ command -v fusermount3 >/dev/null || skip "no fusermount3 (package fuse3)"
 start_server $user "$work/passthrough"
 # shellcheck disable=SC2086
 walk $user
+# shellcheck disable=SC2086
+use_absent $user
 [ "$(grep -c 'file descriptor' "$log")" = 1 ] || fail "not one warning about file descriptors"
 [ "$(grep -c 'rights' "$log")" = 1 ] || fail "not one warning about rights"
 stop_server

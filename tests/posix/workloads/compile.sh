@@ -7,25 +7,9 @@ beside=$1 mounted=$2 scratch=$3
 project="sed"
 [ -z "${4:-}" ] || project=hello
 
-# Debian's sources, with lists of our own: those of the machine stay as they are.
-mkdir -p "$scratch/parts" "$scratch/lists/partial" "$scratch/cache/archives/partial"
-sed 's/^Types:.*/Types: deb-src/; s/^deb /deb-src /' /etc/apt/sources.list.d/debian.sources \
-	>"$scratch/parts/debian.sources" 2>/dev/null || {
-	echo "no /etc/apt/sources.list.d/debian.sources, to take Debian's sources from"
-	exit 77
-}
-sources() {
-	timeout 60 apt-get -qq -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$scratch/parts" \
-		-o Dir::State::Lists="$scratch/lists" -o Dir::Cache="$scratch/cache" \
-		-o APT::Sandbox::User=root "$@"
-}
-cd "$scratch"
-{ sources update && sources source --download-only $project; } \
-	>apt.log 2>&1 || {
-	echo "apt-get source $project: $(tail -n 1 apt.log)"
-	exit 77
-}
-archive=$(find "$scratch" -maxdepth 1 -name "${project}_*.orig.tar.*" ! -name '*.asc')
+# shellcheck source=SCRIPTDIR/debian_source.sh
+. "$(dirname "$0")/debian_source.sh"
+debian_source $project
 
 # build DIRECTORY RESULTS
 build() {
