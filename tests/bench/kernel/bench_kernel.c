@@ -57,7 +57,7 @@ static const struct sizes full = {
 	.change = 2000,
 	.links = 1000,
 	.renames = 3200,
-	.source = 1500,
+	.source = 800,
 	.git = 10000,
 	.data = 64 << 20,
 	.grow = 1000000,
@@ -105,6 +105,22 @@ static void do_turn(struct turn *turn, void (*fn)(const struct turn *turn))
 	_exit(0);
 }
 
+static void add(const struct server *server, const struct sample *sample)
+{
+	results_add(server->name, sample);
+	if (strcmp(sample->pattern, "error") == 0)
+		fprintf(stderr, "bench_kernel: %s: %s: %s\n", server->name, sample->op,
+			strerror((int)sample->value));
+}
+
+static void add_error(const struct server *server, const char *op, int err)
+{
+	struct sample sample = {.pattern = "error", .threads = 1, .value = err};
+
+	snprintf(sample.op, sizeof(sample.op), "%s", op);
+	add(server, &sample);
+}
+
 /* @return whether all samples came before the turn was over */
 static bool take_samples(const struct server *server, int in)
 {
@@ -117,10 +133,7 @@ static bool take_samples(const struct server *server, int in)
 			continue;
 		if (read(in, &sample, sizeof(sample)) != sizeof(sample))
 			return true;
-		results_add(server->name, &sample);
-		if (strcmp(sample.pattern, "error") == 0)
-			fprintf(stderr, "bench_kernel: %s: %s: %s\n", server->name,
-				sample.op, strerror((int)sample.value));
+		add(server, &sample);
 	}
 	return false;
 }
@@ -143,14 +156,10 @@ static void give_turn(struct turn *turn, void (*fn)(const struct turn *turn))
 	close(ends[1]);
 	ended = take_samples(turn->server, ends[0]);
 	if (!ended) {
-		struct sample sample = {
-			.op = "hang", .pattern = "error", .value = ETIMEDOUT};
-
-		fprintf(stderr, "bench_kernel: %s hangs\n", turn->server->name);
-		results_add(turn->server->name, &sample);
+		add_error(turn->server, "hang", ETIMEDOUT);
+		/* So that whoever waits in the mount ends. */
 		if (turn->pid)
-			kill(turn->pid,
-			     SIGKILL); /* so that whoever waits in the mount ends */
+			kill(turn->pid, SIGKILL);
 		kill(child, SIGKILL);
 	}
 	close(ends[0]);
@@ -184,8 +193,8 @@ static void run_server(const struct options *o, const struct workload *w,
 	if (server->command[0]) {
 		turn.pid = server_start(server, source, mnt, w->group == LIMIT);
 		if (turn.pid < 0) {
-			fprintf(stderr, "bench_kernel: %s did not mount\n", server->name);
-			exit(1);
+			add_error(server, "mount", EIO);
+			return;
 		}
 	}
 	give_turn(&turn, w->fn);
@@ -303,11 +312,11 @@ static unsigned long fd_limit(void)
 
 static void write_json(const struct options *o)
 {
-	FILE *out = o->json ? fopen(o->json, "w") : stdout;
+	FILE *out = fopen(o->json ? o->json : "/dev/stdout", "w");
 	const char *comma = "";
 
 	if (!out)
-		bench_die(o->json);
+		bench_die("the results");
 	fprintf(out, "{\"mode\": \"%s\", \"fds\": %lu,\n\"tables\": [",
 		o->quick ? "quick" : "full", o->fds);
 	for (const struct server *server = servers; server->name; server++) {
@@ -321,7 +330,7 @@ static void write_json(const struct options *o)
 	results_write(out);
 	fprintf(out, "}\n");
 	if (fclose(out) != 0)
-		bench_die(o->json);
+		bench_die("the results");
 }
 
 static void usage(FILE *out)
@@ -405,9 +414,13 @@ int main(int argc, char *argv[])
 			fprintf(stderr, "bench_kernel: %s is not there\n", s->name);
 	trees_make(sources, o.sizes);
 	fprintf(stderr, "the sources: %.0f s\n", (double)(now_ns() - began) / 1e9);
-	for (const struct workload *w = workloads; w->name; w++)
-		if (groups & w->group)
-			run_workload(&o, w);
+	for (const struct workload *w = workloads; w->name; w++) {
+		if (!(groups & w->group))
+			continue;
+		run_workload(&o, w);
+		if (o.json)
+			write_json(&o); /* what there is, should the rest be interrupted */
+	}
 	if (o.perf)
 		profile(&o);
 	write_json(&o);

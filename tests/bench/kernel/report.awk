@@ -303,8 +303,9 @@ function profiles(    i, s) {
 function servers_table(    i) {
 	print "| server | what it is |\n|---|---|"
 	for (i = 1; i <= count; i++)
-		if (names[i] in measured)
-			print "| " names[i] " | " about[i] " |"
+		print "| " names[i] " | " about[i] \
+			(has(names[i], "mount", "error") ? " (**did not mount**)" : "") \
+			(has(names[i], "hang", "error") ? " (**hung, and was killed**)" : "") " |"
 }
 
 END {
