@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -164,6 +165,28 @@ void lo_count_fd(int change)
 	fds += (unsigned long)change;
 }
 
+/*
+ * Somebody looks names up faster than the kernel forgets others: as long as that does
+ * forget, it is waited for. Not by everybody, since FORGETs have to be read.
+ */
+static void lo_wait_for_forgets(fuse_req_t req)
+{
+	struct finode_session *session = finode_session_of(req);
+	static _Atomic int waiting;
+	unsigned long before;
+
+	if (!(finode_session_kernel(session)->features & FINODE_KERNEL_PRUNE))
+		return;
+	if (waiting++ < 4) {
+		do {
+			before = fds;
+			serve_prune(session);
+			poll(NULL, 0, 5);
+		} while (fds > budget / 2 * 3 && fds < before);
+	}
+	waiting--;
+}
+
 void lo_bound(fuse_req_t req)
 {
 	unsigned long now = fds, at = relieve_at;
@@ -172,6 +195,8 @@ void lo_bound(fuse_req_t req)
 		serve_prune(finode_session_of(req));
 	else if (now < budget / 2)
 		relieve_at = budget;
+	if (now > budget / 2 * 3)
+		lo_wait_for_forgets(req);
 }
 
 static struct finode_table *lo_table(fuse_req_t req)

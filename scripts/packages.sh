@@ -7,9 +7,9 @@ test_packages="libcmocka-dev clang clang-tidy clang-format libclang-rt-dev util-
 	binutils spin git python3 e2fsprogs"
 workload_packages="acl attr e2fsprogs fio gcc git make rsync sqlite3 stress-ng xz-utils"
 
-# What the tables of other servers are made of, and callgrind.
+# What the tables of other servers are made of, and callgrind; another server, and perf.
 bench_packages="libglib2.0-dev liburcu-dev libabsl-dev libcmocka-dev valgrind
-	git"
+	bindfs binutils git linux-perf util-linux"
 
 # Installs what is missing of the packages named; says what to do where it cannot.
 need() {

@@ -40,3 +40,18 @@ endif()
 # The tables agree on what a table does. What they cost is scripts/bench's business.
 add_test(NAME bench_tables COMMAND bench_tables --check)
 set_tests_properties(bench_tables PROPERTIES TIMEOUT 300 LABELS bench)
+
+# Servers behind real mounts, for scripts/bench as root.
+add_executable(bench_kernel
+	bench/kernel/bench_kernel.c
+	bench/kernel/change.c
+	bench/kernel/data.c
+	bench/kernel/programs.c
+	bench/kernel/servers.c
+	bench/kernel/stat.c
+	bench/kernel/steps.c
+	bench/kernel/trees.c
+	bench/runner/results.c)
+target_link_libraries(bench_kernel PRIVATE finode_build_flags)
+add_executable(bench_floor bench/kernel/floor.c)
+target_link_libraries(bench_floor PRIVATE PkgConfig::FUSE3 Threads::Threads finode_build_flags)

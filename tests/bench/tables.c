@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "runner/results.h"
+#include "runner/runner.h"
 
 #define HOSTILE_COUNT 100000
 
@@ -103,7 +103,7 @@ static void run_round(const struct bench_table *ops, round_fn fn, const char *se
 	}
 	close(ends[1]);
 	while (read(ends[0], &sample, sizeof(sample)) == sizeof(sample))
-		results_add(ops, &sample);
+		results_add(ops->name, &sample);
 	close(ends[0]);
 	if (waitpid(child, &status, 0) != child || status != 0) {
 		fprintf(stderr, "bench_tables: %s: %llu inodes: the round failed\n",
@@ -179,6 +179,18 @@ static void run_everything(const struct options *o)
 		if (!o->quick || run == 0)
 			be_hostile(o);
 	}
+}
+
+static void write_json(FILE *out, const struct options *o)
+{
+	fprintf(out, "{\"mode\": \"%s\", \"runs\": %u,\n\"tables\": [",
+		o->quick ? "quick" : "full", o->runs);
+	for (const struct bench_table *const *t = bench_tables; *t; t++)
+		fprintf(out, "%s\n{\"name\": \"%s\", \"server\": \"%s\"}",
+			t == bench_tables ? "" : ",", (*t)->name, (*t)->server);
+	fprintf(out, "\n],\n");
+	results_write(out);
+	fprintf(out, "}\n");
 }
 
 static void usage(FILE *out)
@@ -272,7 +284,7 @@ int main(int argc, char *argv[])
 		out = fopen(o.json, "w");
 	if (!out)
 		bench_die(strerror(errno));
-	results_write(out, o.quick ? "quick" : "full", o.runs);
+	write_json(out, &o);
 	if (fclose(out) != 0)
 		bench_die(strerror(errno));
 	return 0;

@@ -3,13 +3,14 @@
 #include "results.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define RESULTS_MAX 8192
 
 struct result {
-	const struct bench_table *ops;
+	const char *table;
 	struct sample key; /* but for its value */
 	double values[RUNS_MAX];
 	unsigned int runs;
@@ -24,17 +25,18 @@ static bool same(const struct sample *a, const struct sample *b)
 	       strcmp(a->op, b->op) == 0 && strcmp(a->pattern, b->pattern) == 0;
 }
 
-void results_add(const struct bench_table *ops, const struct sample *sample)
+void results_add(const char *table, const struct sample *sample)
 {
 	struct result *r = results;
 
-	while (r < results + count && !(r->ops == ops && same(&r->key, sample)))
+	while (r < results + count &&
+	       !(strcmp(r->table, table) == 0 && same(&r->key, sample)))
 		r++;
 	if (r == results + count) {
 		if (count == RESULTS_MAX)
-			bench_die("too many results");
+			abort(); /* too many */
 		count++;
-		r->ops = ops;
+		r->table = table;
 		r->key = *sample;
 	}
 	if (r->runs < RUNS_MAX)
@@ -48,13 +50,9 @@ static int compare(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-void results_write(FILE *out, const char *mode, unsigned int runs)
+void results_write(FILE *out)
 {
-	fprintf(out, "{\"mode\": \"%s\", \"runs\": %u,\n\"tables\": [", mode, runs);
-	for (const struct bench_table *const *t = bench_tables; *t; t++)
-		fprintf(out, "%s\n{\"name\": \"%s\", \"server\": \"%s\"}",
-			t == bench_tables ? "" : ",", (*t)->name, (*t)->server);
-	fprintf(out, "\n],\n\"results\": [");
+	fprintf(out, "\"results\": [");
 	for (unsigned int i = 0; i < count; i++) {
 		struct result *r = &results[i];
 
@@ -63,9 +61,9 @@ void results_write(FILE *out, const char *mode, unsigned int runs)
 			"%s\n{\"table\": \"%s\", \"size\": %" PRIu64
 			", \"op\": \"%s\", \"pattern\": \"%s\", \"threads\": %u, "
 			"\"median\": %.2f, \"min\": %.2f, \"max\": %.2f, \"runs\": %u}",
-			i ? "," : "", r->ops->name, r->key.size, r->key.op, r->key.pattern,
+			i ? "," : "", r->table, r->key.size, r->key.op, r->key.pattern,
 			r->key.threads, r->values[r->runs / 2], r->values[0],
 			r->values[r->runs - 1], r->runs);
 	}
-	fprintf(out, "\n]}\n");
+	fprintf(out, "\n]\n");
 }

@@ -3,16 +3,26 @@
 #ifndef FINODE_BENCH_RESULTS_H
 #define FINODE_BENCH_RESULTS_H
 
+#include <stdint.h>
 #include <stdio.h>
 
-#include "runner.h"
+#define RUNS_MAX 9
 
-void results_add(const struct bench_table *ops, const struct sample *sample);
+/* One number of one round. */
+struct sample {
+	char op[16], pattern[12];
+	uint64_t size;
+	unsigned int threads;
+	double value;
+};
+
+/* `table` is the name of what was measured, and lives on. */
+void results_add(const char *table, const struct sample *sample);
 
 /*
- * One JSON document: what ran, then a line for each result, so that line-based tools can
- * read it too.
+ * The field "results" of a JSON document: a line for each result, so that line-based tools
+ * can read it too.
  */
-void results_write(FILE *out, const char *mode, unsigned int runs);
+void results_write(FILE *out);
 
 #endif

@@ -15,22 +15,14 @@
 #include <stdint.h>
 
 #include "../tables/table.h"
+#include "results.h"
 
-#define RUNS_MAX    9
 #define THREADS_MAX 4
 
 enum pattern {
 	SEQUENTIAL,
 	RANDOM,
 	HOT, /* 9 of 10 requests go to 1 of 100 inodes */
-};
-
-/* One number of one round. */
-struct sample {
-	char op[16], pattern[12];
-	uint64_t size;
-	unsigned int threads;
-	double value;
 };
 
 /* What a round is to do. */
