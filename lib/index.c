@@ -8,23 +8,15 @@
 #include "index.h"
 
 #include <errno.h>
-#include <sodium/crypto_shorthash.h>
 #include <string.h>
 
 #include "mount.h"
+#include "siphash.h"
 #include "table.h"
-
-_Static_assert(crypto_shorthash_KEYBYTES == sizeof(((struct finode_table *)0)->hash_seed),
-	       "the seed of the hash has the size of its key");
 
 uint64_t finode__hash(const struct finode_table *table, const void *bytes, size_t size)
 {
-	unsigned char out[crypto_shorthash_BYTES];
-	uint64_t hash;
-
-	crypto_shorthash(out, bytes, size, table->hash_seed);
-	memcpy(&hash, out, sizeof(hash));
-	return hash;
+	return siphash_1_3(table->hash_seed, bytes, size);
 }
 
 uint32_t finode__index_hash(const struct finode_mount *mount, const void *bytes,

@@ -17,6 +17,7 @@
 #include "finode/version.h"
 #include "index.h"
 #include "lock.h"
+#include "siphash.h"
 #include "slots.h"
 
 #define CACHE_LINE 64
@@ -86,7 +87,7 @@ struct finode_table {
 	finode_log_fn log;
 	void *log_user;
 	void *user;
-	unsigned char hash_seed[16];
+	unsigned char hash_seed[SIPHASH_SEED_SIZE];
 	unsigned int shard_shift; /* hash >> this is the number of the shard */
 	unsigned int shard_count;
 	struct shard *shards;
