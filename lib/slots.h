@@ -104,6 +104,25 @@ static inline struct slot *slots_find(struct slots *slots, uint64_t id)
 	return &segment[place - (1ull << (k + SLOTS_FIRST_BITS))];
 }
 
+/*
+ * The number by which an id that is in use can be found again while it is: half as long,
+ * for those who keep many.
+ */
+static inline uint32_t slots_number(uint64_t id)
+{
+	return (uint32_t)id;
+}
+
+/* The slot of a number that is in use. */
+static inline struct slot *slots_at(struct slots *slots, uint32_t number)
+{
+	uint64_t place = (uint64_t)number + (1u << SLOTS_FIRST_BITS);
+	unsigned int k = 63 - (unsigned int)__builtin_clzll(place) - SLOTS_FIRST_BITS;
+
+	return atomic_load_explicit(&slots->segment[k], memory_order_acquire) +
+	       (place - (1ull << (k + SLOTS_FIRST_BITS)));
+}
+
 static inline uint32_t slot_refs(const struct slot *slot)
 {
 	return (uint32_t)atomic_load_explicit(&slot->word, memory_order_relaxed);

@@ -6,7 +6,7 @@
 # usage: tests/mutants.sh SOURCE [NAME..]      only these defects, if any are named
 set -eu
 
-tests='siphash schedules name_schedules slots inode count file table alias obtain_at rename path
+tests='siphash index schedules name_schedules slots inode count file table alias obtain_at rename path
 	dirlock unlink mount mount_ino mount_root mount_schedules'
 # linked with the fake kernel
 fuse_tests='entry names_glue session notify faults submounts mounts_glue'

@@ -381,7 +381,7 @@ static void test_check_notices_each_kind_of_damage(void **state)
 	DAMAGE(inode->library_state = INODE_EVICTING, "state",
 	       inode->library_state = INODE_LIVE);
 	DAMAGE(slot->object = root, "slot", slot->object = inode);
-	DAMAGE(core->hh.hashv ^= 1, "hash", core->hh.hashv ^= 1);
+	DAMAGE(core->hash ^= 1, "hash", core->hash ^= 1);
 	DAMAGE(root->generation = 1, "root", root->generation = 0);
 	DAMAGE(inode_shard(inode)->created++, "created", inode_shard(inode)->created--);
 	DAMAGE(inode_shard(inode)->not_indexed++, "retired",
