@@ -121,15 +121,26 @@ void finode__probe_init(struct probe *probe, const struct finode_mount *mount,
 	probe->shard = (uint16_t)(hash >> 32 & (table->shard_count - 1));
 }
 
-static bool has_key(const struct finode *inode, const struct probe *probe)
+/* Most keys are two words, and a call costs more than to compare them. */
+static inline bool same_bytes(const unsigned char *a, const unsigned char *b, size_t size)
+{
+	uint64_t left[2], right[2];
+
+	if (size != sizeof(left))
+		return memcmp(a, b, size) == 0;
+	memcpy(left, a, sizeof(left));
+	memcpy(right, b, sizeof(right));
+	return left[0] == right[0] && left[1] == right[1];
+}
+
+static inline bool has_key(const struct finode *inode, const struct probe *probe)
 {
 	return inode->mount == probe->mount &&
 	       inode_core_const(inode)->key_size == probe->size &&
-	       memcmp(inode_key(inode), probe->bytes, probe->size) == 0;
+	       same_bytes(inode_key(inode), probe->bytes, probe->size);
 }
 
-struct finode *finode__inode_find_locked(const struct shard *shard,
-					 const struct probe *probe)
+struct slot *finode__inode_find_locked(const struct shard *shard, const struct probe *probe)
 {
 	const struct index *index = &shard->index;
 	size_t cell = index_home(index, probe->hash);
@@ -138,11 +149,10 @@ struct finode *finode__inode_find_locked(const struct shard *shard,
 	if (index->used == 0)
 		return NULL;
 	while ((number = index_search(index, probe->hash, &cell))) {
-		struct finode *inode =
-			slots_at(&probe->mount->table->inodes, number)->object;
+		struct slot *slot = slots_at(&probe->mount->table->inodes, number);
 
-		if (has_key(inode, probe))
-			return inode;
+		if (has_key(slot->object, probe))
+			return slot;
 	}
 	return NULL;
 }
@@ -231,6 +241,22 @@ err_inode:
 	return err;
 }
 
+/* Waits for a change of an inode of the shard. */
+static void wait_locked(struct shard *shard)
+{
+	shard->waits++;
+	shard->waiting++;
+	lock_wait(&shard->lock, &shard->changed);
+	shard->waiting--;
+}
+
+/* Nearly always there is nobody to wake, and to find that out costs a call. */
+static void wake_locked(struct shard *shard)
+{
+	if (shard->waiting > FINODE_MUTANT(one_waiter_is_none))
+		pthread_cond_broadcast(&shard->changed);
+}
+
 static void unindex_locked(struct shard *shard, struct finode *inode)
 {
 	finode__index_remove(&shard->index, inode_core(inode)->hash,
@@ -252,30 +278,30 @@ static struct finode_mount *inode_remove_locked(struct shard *shard, struct fino
 	finode__slots_free(&table->inodes, &shard->inode_pool, inode->nodeid);
 	inode_free_locked(shard, inode);
 	if (!FINODE_MUTANT(no_wake_at_end))
-		pthread_cond_broadcast(&shard->changed);
+		wake_locked(shard);
 	return left;
 }
 
 /*
  * Finds the LIVE inode of a key, waiting while it is NEW or EVICTING.
- * @return 0 with the inode, borrowed, or NULL in *out; or -EDEADLK
+ * @return 0 with the inode's slot, or NULL in *out; or -EDEADLK
  */
 static int find_settled_locked(struct shard *shard, const struct probe *probe,
-			       struct finode **out)
+			       struct slot **out)
 {
 	for (;;) {
-		struct finode *inode = finode__inode_find_locked(shard, probe);
+		struct slot *slot = finode__inode_find_locked(shard, probe);
+		const struct finode *inode = slot ? slot->object : NULL;
 
 		if (!inode || inode->library_state == INODE_LIVE ||
 		    FINODE_MUTANT(no_wait)) {
-			*out = inode;
+			*out = slot;
 			return 0;
 		}
 		if (finode__in_callback_for(inode))
 			return -EDEADLK;
-		shard->waits++;
 		FINODE_YIELD("waits: key, locked");
-		lock_wait(&shard->lock, &shard->changed);
+		wait_locked(shard);
 	}
 }
 
@@ -284,15 +310,18 @@ static int find_or_create(const struct probe *probe, const struct finode_key *ke
 			  struct finode **out)
 {
 	struct shard *shard = shard_of(probe);
+	struct slot *slot;
 	int result;
 
 	lock_take(&shard->lock);
-	result = find_settled_locked(shard, probe, out);
-	if (result == 0 && *out) {
+	result = find_settled_locked(shard, probe, &slot);
+	if (result == 0 && slot) {
+		struct finode *inode = slot->object;
+
 		shard->hits++;
 		FINODE_YIELD("obtain: found, locked");
-		result = slots_hold(inode_slot(*out), (*out)->nodeid) ? FINODE_FOUND
-								      : -EOVERFLOW;
+		*out = inode;
+		result = slots_hold(slot, inode->nodeid) ? FINODE_FOUND : -EOVERFLOW;
 	} else if (result == 0) {
 		shard->misses++;
 		FINODE_YIELD("obtain: not found, locked");
@@ -320,7 +349,7 @@ int finode__inode_begin(struct finode *inode, void *arg)
 		slots_publish(inode_slot(inode));
 		shard->created++;
 		if (!FINODE_MUTANT(no_wake))
-			pthread_cond_broadcast(&shard->changed);
+			wake_locked(shard);
 		detached = mount_is_detached(inode->mount) &&
 			   !FINODE_MUTANT(born_into_a_detached_mount);
 	}
@@ -364,7 +393,7 @@ int finode__inode_is_same(struct finode *inode, const struct finode_key *key, vo
 /* The inode that was meant, with a reference: is its backing object still there? */
 static int found(struct finode *inode, void *arg, struct finode **out)
 {
-	int err = finode__backing_found(inode, arg);
+	int err = backing_is_tracked(inode) ? finode__backing_found(inode, arg) : 0;
 
 	if (err) {
 		finode_put(inode);
@@ -409,23 +438,28 @@ int finode_obtain(struct finode_mount *mount, struct finode_key key, void *arg,
 	}
 }
 
+/* Is what the index has LIVE, and what finode_find() was asked for? */
+static bool is_wanted(const struct finode *inode, const struct finode_key *key)
+{
+	return inode->library_state == INODE_LIVE &&
+	       (key->mode == 0 || same_type_and_generation(inode, key));
+}
+
 struct finode *finode_find(struct finode_mount *mount, struct finode_key key)
 {
 	struct finode *inode;
 	struct shard *shard;
 	struct probe probe;
+	struct slot *slot;
 
 	if (!probe_init(&probe, mount, &key))
 		return NULL;
 	shard = shard_of(&probe);
 	lock_take(&shard->lock);
-	inode = finode__inode_find_locked(shard, &probe);
+	slot = finode__inode_find_locked(shard, &probe);
+	inode = slot ? slot->object : NULL;
 	FINODE_YIELD("find: looked up, locked");
-	if (inode && inode->library_state != INODE_LIVE)
-		inode = NULL;
-	if (inode && key.mode != 0 && !same_type_and_generation(inode, &key))
-		inode = NULL;
-	if (inode && !slots_hold(inode_slot(inode), inode->nodeid))
+	if (inode && (!is_wanted(inode, &key) || !slots_hold(slot, inode->nodeid)))
 		inode = NULL;
 	if (inode)
 		shard->hits++;
@@ -521,7 +555,8 @@ void finode_put(struct finode *inode)
 	if (!inode)
 		return;
 	put(inode, &doomed);
-	finode__aliases_end(&doomed);
+	if (doomed)
+		finode__aliases_end(&doomed);
 }
 
 bool finode__inode_is_current(const struct finode *inode)
@@ -553,33 +588,32 @@ void finode__inode_unindex(struct finode *inode)
 
 	lock_take(&shard->lock);
 	unindex_early_locked(shard, inode);
-	pthread_cond_broadcast(&shard->changed);
+	wake_locked(shard);
 	lock_release(&shard->lock);
 }
 
 int finode__inode_claim(struct finode_mount *mount, const struct finode_key *key,
 			struct finode **out)
 {
-	struct finode *inode;
 	struct shard *shard;
 	struct probe probe;
+	struct slot *slot;
 	int err;
 
 	if (!probe_init(&probe, mount, key))
 		return -EINVAL;
 	shard = shard_of(&probe);
 	lock_take(&shard->lock);
-	inode = finode__inode_find_locked(shard, &probe);
-	if (!inode) {
+	slot = finode__inode_find_locked(shard, &probe);
+	if (!slot) {
 		shard->misses++;
 		err = inode_create_locked(shard, &probe, key, out);
-	} else if (finode__in_callback_for(inode)) {
+	} else if (finode__in_callback_for(slot->object)) {
 		err = -EDEADLK;
 	} else {
 		err = -EAGAIN;
-		shard->waits++;
 		FINODE_YIELD("waits: name, locked");
-		lock_wait(&shard->lock, &shard->changed);
+		wait_locked(shard);
 	}
 	lock_release(&shard->lock);
 	return err;

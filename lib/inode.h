@@ -26,8 +26,7 @@
 
 /* What lies in the opaque area of a struct finode. */
 struct inode_core {
-	_Atomic uint64_t nlookup;
-	/* set when it is made, never changed; also after the inode has left the index */
+	/* set when it is made, never changed, also after the inode has left the index */
 	uint32_t hash;
 	uint16_t shard;
 	uint8_t key_size;
@@ -87,9 +86,10 @@ static inline bool inode_is_root(const struct finode *inode)
 	return inode->nodeid == FINODE_ROOT_ID;
 }
 
-static inline _Atomic uint64_t *inode_nlookup(struct finode *inode)
+/* The count of its slot. */
+static inline _Atomic uint64_t *inode_nlookup(const struct finode *inode)
 {
-	return &inode_core(inode)->nlookup;
+	return &inode_slot(inode)->count;
 }
 
 /* Where the author's object ends and the next thing may begin. */
@@ -108,9 +108,12 @@ static inline unsigned char *inode_key(const struct finode *inode)
 void finode__probe_init(struct probe *probe, const struct finode_mount *mount,
 			const void *bytes, size_t size);
 
-/* @return the inode that is in the index, borrowed, whatever its state; or NULL */
-struct finode *finode__inode_find_locked(const struct shard *shard,
-					 const struct probe *probe);
+/*
+ * @return the slot of the inode that is in the index, whatever its state, or NULL; its
+ * object is the inode, borrowed
+ */
+struct slot *finode__inode_find_locked(const struct shard *shard,
+				       const struct probe *probe);
 
 /* False before init() has returned, once finode_retire() was called, and during evict(). */
 bool finode__inode_is_current(const struct finode *inode);

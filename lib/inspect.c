@@ -100,7 +100,7 @@ static int check_indexed_locked(struct finode_table *table, struct shard *shard,
 			verdict,
 			"nodeid %#llx: retired or known by name, but still in the index",
 			id);
-	if (finode__inode_find_locked(shard, &probe) != inode)
+	if (finode__inode_find_locked(shard, &probe) != slot)
 		return finode__broken(verdict, "nodeid %#llx: another inode has its key",
 				      id);
 	if (!slot || slot->object != inode || !slot_word_is(atomic_load(&slot->word), id))

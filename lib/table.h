@@ -33,6 +33,7 @@ struct shard {
 	struct slots_pool file_pool;
 	uint64_t bytes;		/* of objects and of the index */
 	uint64_t files;		/* now */
+	uint32_t waiting;	/* threads, for: */
 	pthread_cond_t changed; /* an inode of this shard left NEW or EVICTING */
 
 	/* no lock */
