@@ -20,11 +20,11 @@ static size_t room(uint32_t lines)
 	return (size_t)lines * (INDEX_LINE * 3 / 4);
 }
 
-/* 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, ..: four steps to the double. */
+/* 1, 2, 3, 4, 6, 8, 12, 16, ..: two steps to the double. */
 static uint32_t lines_after(uint32_t lines)
 {
-	return lines < 4 ? lines + 1
-			 : lines + (1u << (29 - (unsigned int)__builtin_clz(lines)));
+	return lines < 2 ? lines + 1
+			 : lines + (1u << (30 - (unsigned int)__builtin_clz(lines)));
 }
 
 static size_t memory_size(uint32_t lines)
@@ -32,13 +32,15 @@ static size_t memory_size(uint32_t lines)
 	return (lines * LINE_BYTES) + LINE_BYTES - 1;
 }
 
-static void place(struct index *index, struct index_cell entry)
+static void place(const struct index *index, struct index_cell entry)
 {
-	size_t cell = index_home(index, entry.hash);
+	struct index_cell *cells = index->cells;
+	const size_t count = index_cells(index);
+	size_t at = index_home(index, entry.hash);
 
-	while (index->cells[cell].number != 0)
-		cell = index_after(index, cell);
-	index->cells[cell] = entry;
+	while (cells[at].number != 0)
+		at = index_after(at, count);
+	cells[at] = entry;
 }
 
 /* @return 0, or -ENOMEM with nothing changed */
@@ -88,40 +90,44 @@ int finode__index_add(struct index *index, uint32_t hash, uint32_t number,
 	return 0;
 }
 
-/* How far it is from one cell to another, going up and round. */
-static size_t distance(const struct index *index, size_t from, size_t to)
+/* How far it is from one cell to another, of so many, going up and round. */
+static size_t distance(size_t from, size_t to, size_t count)
 {
-	return to >= from ? to - from : to + index_cells(index) - from;
+	return to >= from ? to - from : to + count - from;
 }
 
 /*
  * Empties a cell. What lies behind it, up to the next empty one, moves into the hole unless
  * it belongs behind it, and leaves another hole.
  */
-static void empty(struct index *index, size_t hole)
+static void empty(const struct index *index, size_t hole)
 {
-	for (size_t cell = index_after(index, hole); index->cells[cell].number != 0;
-	     cell = index_after(index, cell)) {
-		size_t home = index_home(index, index->cells[cell].hash);
+	struct index_cell *cells = index->cells;
+	const size_t count = index_cells(index);
+	const struct index shape = *index; /* no store to a cell can change it */
 
-		if ((distance(index, home, cell) < distance(index, hole, cell) &&
+	for (size_t at = index_after(hole, count); cells[at].number != 0;
+	     at = index_after(at, count)) {
+		size_t home = index_home(&shape, cells[at].hash);
+
+		if ((distance(home, at, count) < distance(hole, at, count) &&
 		     !FINODE_MUTANT(moves_before_home)) ||
 		    FINODE_MUTANT(holes_stay))
 			continue;
-		index->cells[hole] = index->cells[cell];
-		hole = cell;
+		cells[hole] = cells[at];
+		hole = at;
 	}
-	index->cells[hole] = (struct index_cell){0, 0};
+	cells[hole] = (struct index_cell){0, 0};
 }
 
 void finode__index_remove(struct index *index, uint32_t hash, uint32_t number,
 			  const struct finode_allocator *allocator, uint64_t *bytes)
 {
-	size_t cell = index_home(index, hash);
+	size_t at = index_home(index, hash);
 
-	while (index->cells[cell].number != number)
-		cell = index_after(index, cell);
-	empty(index, cell);
+	while (index->cells[at].number != number)
+		at = index_after(at, index_cells(index));
+	empty(index, at);
 	index->used--;
 	if (index->used == 0 && index->lines > LINES_KEPT)
 		finode__index_finish(index, allocator, bytes);

@@ -12,10 +12,10 @@
  *      line   hash * lines >> 32, so that any number of lines will do
  *      cell   the low 3 bits of the hash
  *
- * From there on it lies in the first cell that is free. So the array grows by a fifth or so
- * at a time instead of doubling, and to grow is to copy cells from one array to another,
- * both from front to back, without a look at any inode: 40,000 cells, a shard's part of 10
- * million inodes, take about as long as a page fault for each page of the new array.
+ * From there on it lies in the first cell that is free. So the array grows by a half or a
+ * third at a time, and to grow is to copy cells from one array to another, both from front
+ * to back, without a look at any inode: 40,000 cells, a shard's part of 10 million inodes,
+ * take about as long as the page faults of the new array.
  *
  * Invariants, with the shard's lock held:
  *
@@ -29,13 +29,12 @@
  * Hash and locality. Keys come from users (chosen inode numbers, names), so the hash is
  * SipHash with a secret, and nobody can choose keys that collide. But inode numbers come in
  * runs, and who walks a tree asks for neighbours, which a good hash scatters over shards
- * and lines. So keys that differ in nothing but the low 3 bits of their first byte (where
- * the lowest bits of an inode number are, on nearly all machines) are a chunk: index_hash()
- * leaves those bits out of SipHash and puts them, as they are, in the place of the low 3
- * bits of the hash. A chunk has one shard and one line and its keys have cells of their own
- * in it. Who chooses keys chooses chunks, at random places that they do not know, of at
- * most 8 keys in 8 different cells: no key can be made to lie in the way of more others
- * than that.
+ * and lines. So keys that differ in nothing but the low 2 bits of their first byte (where
+ * the lowest bits of an inode number are, on nearly all machines) are a chunk: SipHash gets
+ * them as 0, and index_hash() puts them, as they are, in the place of the low 2 bits of the
+ * hash. A chunk has one shard and one line, and its keys have cells of their own in it. Who
+ * chooses keys thus chooses chunks of at most 4 keys, which come to random places that they
+ * do not know: no key can be made to lie in the way of more others than that.
  */
 #ifndef FINODE_LIB_INDEX_H
 #define FINODE_LIB_INDEX_H
@@ -49,8 +48,13 @@
 struct finode_allocator;
 
 #define INDEX_LINE 8 /* cells in a line of the cache */
-#define INDEX_CHUNK                                                                        \
-	8 /* keys that share a line, chosen by the low bits of their first byte */
+
+/*
+ * Keys that share a line: those that differ only in the low bits of their first byte. Twice
+ * as many would spare a walk one line in four; but then every second chunk that comes to a
+ * line lies in the next one, and all that look for something there wait for both.
+ */
+#define INDEX_CHUNK 4
 
 struct index_cell {
 	uint32_t hash;
@@ -86,11 +90,10 @@ static inline size_t index_home(const struct index *index, uint32_t hash)
 	       hash % INDEX_LINE;
 }
 
-static inline size_t index_after(const struct index *index, size_t cell)
+/* The cell after this one, of so many. */
+static inline size_t index_after(size_t cell, size_t count)
 {
-	return cell + 1 == index_cells(index) && !FINODE_MUTANT(runs_over_the_end)
-		       ? 0
-		       : cell + 1;
+	return cell + 1 == count && !FINODE_MUTANT(runs_over_the_end) ? 0 : cell + 1;
 }
 
 /*
@@ -99,13 +102,17 @@ static inline size_t index_after(const struct index *index, size_t cell)
  */
 static inline uint32_t index_search(const struct index *index, uint32_t hash, size_t *cell)
 {
-	const struct index_cell *at;
+	const struct index_cell *cells = index->cells;
+	const size_t count = index_cells(index);
+	struct index_cell entry;
+	size_t at = *cell;
 
 	do {
-		at = &index->cells[*cell];
-		*cell = index_after(index, *cell);
-	} while (at->number != 0 && at->hash != hash);
-	return at->number;
+		entry = cells[at];
+		at = index_after(at, count);
+	} while (entry.number != 0 && entry.hash != hash);
+	*cell = at;
+	return entry.number;
 }
 
 /* @return 0, or -ENOMEM with nothing changed. The number is not in it yet. */

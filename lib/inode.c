@@ -548,15 +548,24 @@ void finode__aliases_end(struct finode_alias **doomed)
 		put(finode__alias_end(doomed), doomed);
 }
 
-void finode_put(struct finode *inode)
+static void put_slowly(struct finode *inode)
 {
 	struct finode_alias *doomed = NULL;
 
+	put(inode, &doomed);
+	finode__aliases_end(&doomed);
+}
+
+void finode_put(struct finode *inode)
+{
+	struct slot *slot;
+
 	if (!inode)
 		return;
-	put(inode, &doomed);
-	if (doomed)
-		finode__aliases_end(&doomed);
+	/* Nearly always others remain. */
+	slot = inode_slot(inode);
+	if (!slot || slots_put(slot, inode->nodeid) != SLOTS_PUT_DONE)
+		put_slowly(inode);
 }
 
 bool finode__inode_is_current(const struct finode *inode)

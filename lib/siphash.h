@@ -37,7 +37,8 @@ static inline uint64_t siphash_rotate(uint64_t word, unsigned int bits)
 
 static inline void siphash_rounds(struct siphash *s, unsigned int rounds)
 {
-	while (rounds-- > 0) {
+#pragma GCC unroll 4
+	for (unsigned int i = 0; i < rounds; i++) {
 		s->a += s->b;
 		s->c += s->d;
 		s->b = siphash_rotate(s->b, 13) ^ s->a;

@@ -249,7 +249,7 @@ static void test_a_chunk_has_one_line_and_a_cell_for_each_key(void **state)
 			assert_int_equal(home / INDEX_LINE, line);
 			cells |= (uint8_t)(1 << home % INDEX_LINE);
 		}
-		assert_int_equal(cells, 0xff);
+		assert_int_equal(__builtin_popcount(cells), INDEX_CHUNK);
 	}
 	assert_int_equal((uintptr_t)w.index.cells % 64, 0);
 	world_finish(&w);
@@ -276,7 +276,7 @@ static void test_k_growth_that_fails_changes_nothing(void **state)
 		assert_int_equal(add(&w, i), 0);
 		assert_whole(&w);
 	}
-	assert_true(failures > 20);
+	assert_true(failures > 15);
 	/* A removal needs no memory; an addition that would rather shrink goes on without.
 	 */
 	w.fail_after = 0;
@@ -299,7 +299,7 @@ static void test_what_has_held_many_gives_memory_back(void **state)
 	for (uint32_t i = 1; i <= MOST; i++)
 		assert_int_equal(add(&w, i), 0);
 	full = w.bytes;
-	assert_true(full < (uint64_t)MOST * 14); /* at most a sixth over 8 / 0.75 */
+	assert_true(full < (uint64_t)MOST * 17); /* at most a half more than 8 / 0.75 */
 	for (uint32_t i = MOST; i > 100; i--)
 		take_out(&w, i);
 	assert_int_equal(add(&w, 101), 0);
