@@ -103,7 +103,7 @@ static int check_indexed_locked(struct finode_table *table, struct shard *shard,
 	if (finode__inode_find_locked(shard, &probe) != slot)
 		return finode__broken(verdict, "nodeid %#llx: another inode has its key",
 				      id);
-	if (!slot || slot->object != inode || !slot_word_is(atomic_load(&slot->word), id))
+	if (!slot_word_is(atomic_load(&slot->word), id))
 		return finode__broken(verdict, "nodeid %#llx: its slot is not its own", id);
 	if (live != (slot_refs(slot) > 0))
 		return finode__broken(verdict, "nodeid %#llx: state %u with %u references",
