@@ -90,32 +90,28 @@ int finode__index_add(struct index *index, uint32_t hash, uint32_t number,
 	return 0;
 }
 
-/* How far it is from one cell to another, of so many, going up and round. */
-static size_t distance(size_t from, size_t to, size_t count)
-{
-	return to >= from ? to - from : to + count - from;
-}
-
 /*
  * Empties a cell. What lies behind it, up to the next empty one, moves into the hole unless
  * it belongs behind it, and leaves another hole.
  */
 static void empty(const struct index *index, size_t hole)
 {
-	struct index_cell *cells = index->cells;
-	const size_t count = index_cells(index);
 	const struct index shape = *index; /* no store to a cell can change it */
+	struct index_cell *cells = shape.cells;
+	const size_t count = index_cells(&shape);
+	size_t behind = 1; /* the hole by so many cells, going up and round */
 
 	for (size_t at = index_after(hole, count); cells[at].number != 0;
-	     at = index_after(at, count)) {
+	     at = index_after(at, count), behind++) {
 		size_t home = index_home(&shape, cells[at].hash);
+		size_t moved = at >= home ? at - home : at + count - home;
 
-		if ((distance(home, at, count) < distance(hole, at, count) &&
-		     !FINODE_MUTANT(moves_before_home)) ||
+		if ((moved < behind && !FINODE_MUTANT(moves_before_home)) ||
 		    FINODE_MUTANT(holes_stay))
 			continue;
 		cells[hole] = cells[at];
 		hole = at;
+		behind = 0;
 	}
 	cells[hole] = (struct index_cell){0, 0};
 }
