@@ -315,14 +315,14 @@ static int find_or_create(const struct probe *probe, const struct finode_key *ke
 
 	lock_take(&shard->lock);
 	result = find_settled_locked(shard, probe, &slot);
-	if (result == 0 && slot) {
+	if (result >= 0 && slot) {
 		struct finode *inode = slot->object;
 
 		shard->hits++;
 		FINODE_YIELD("obtain: found, locked");
 		*out = inode;
 		result = slots_hold(slot, inode->nodeid) ? FINODE_FOUND : -EOVERFLOW;
-	} else if (result == 0) {
+	} else if (result >= 0) {
 		shard->misses++;
 		FINODE_YIELD("obtain: not found, locked");
 		result = inode_create_locked(shard, probe, key, out);
@@ -418,7 +418,7 @@ int finode_obtain(struct finode_mount *mount, struct finode_key key, void *arg,
 		int result = find_or_create(&probe, &key, &inode);
 		int same;
 
-		if (result == FINODE_CREATED)
+		if (inode && result == FINODE_CREATED)
 			result = finode__inode_begin(inode, arg);
 		if (result == FINODE_CREATED)
 			*out = inode;
