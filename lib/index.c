@@ -1,86 +1,149 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* See index.h. This file owns the hash, its seed's use, and uthash. */
-#include "memory.h"
-
-/* uthash allocates here; both names are parameters of the functions that use it. */
-#define uthash_malloc(size)    memory_get(allocator, bytes, size)
-#define uthash_free(ptr, size) memory_put(allocator, bytes, ptr, size)
+/* See index.h. This file owns the array of an index: how it grows, shrinks and is kept
+ * whole. */
 #include "index.h"
 
 #include <errno.h>
-#include <sodium/crypto_shorthash.h>
-#include <string.h>
 
-#include "mount.h"
-#include "table.h"
+#include "memory.h"
+#include "testing.h"
 
-_Static_assert(crypto_shorthash_KEYBYTES == sizeof(((struct finode_table *)0)->hash_seed),
-	       "the seed of the hash has the size of its key");
+#define LINE_BYTES (INDEX_LINE * sizeof(struct index_cell))
 
-uint64_t finode__hash(const struct finode_table *table, const void *bytes, size_t size)
+/* What an index that has become empty keeps, for shards with few inodes that come and go.
+ */
+#define LINES_KEPT 4
+
+/* How many entries so many lines take: three cells of four. */
+static size_t room(uint32_t lines)
 {
-	unsigned char out[crypto_shorthash_BYTES];
-	uint64_t hash;
-
-	crypto_shorthash(out, bytes, size, table->hash_seed);
-	memcpy(&hash, out, sizeof(hash));
-	return hash;
+	return (size_t)lines * (INDEX_LINE * 3 / 4);
 }
 
-uint32_t finode__index_hash(const struct finode_mount *mount, const void *bytes,
-			    size_t size)
+/* 1, 2, 3, 4, 6, 8, 12, 16, ..: two steps to the double. */
+static uint32_t lines_after(uint32_t lines)
 {
-	return (uint32_t)(finode__hash(mount->table, bytes, size) ^
-			  mount_core(mount)->salt);
+	return lines < 2 ? lines + 1
+			 : lines + (1u << (30 - (unsigned int)__builtin_clz(lines)));
 }
 
-struct finode *finode__index_find(const struct index *index, const struct probe *probe)
+static size_t memory_size(uint32_t lines)
 {
-	const UT_hash_table *table;
-	struct UT_hash_handle *hh;
-
-	if (!index->head)
-		return NULL;
-	/* As HASH_FIND does, but for the mount: uthash compares only a key's bytes. */
-	table = index->head->hh.tbl;
-	hh = table->buckets[probe->hash & (table->num_buckets - 1)].hh_head;
-	for (; hh; hh = hh->hh_next) {
-		struct finode *inode;
-
-		if (hh->hashv != probe->hash || hh->keylen != probe->size)
-			continue;
-		inode = inode_of_core(ELMT_FROM_HH(table, hh));
-		if (inode->mount == probe->mount &&
-		    memcmp(hh->key, probe->bytes, probe->size) == 0)
-			return inode;
-	}
-	return NULL;
+	return (lines * LINE_BYTES) + LINE_BYTES - 1;
 }
 
-/* One statement here, dozens in uthash's macro. */
-/* NOLINTNEXTLINE(readability-function-size) */
-int finode__index_add(struct index *index, struct finode *inode,
+static void place(const struct index *index, struct index_cell entry)
+{
+	struct index_cell *cells = index->cells;
+	const size_t count = index_cells(index);
+	size_t at = index_home(index, entry.hash);
+
+	while (cells[at].number != 0)
+		at = index_after(at, count);
+	cells[at] = entry;
+}
+
+/* @return 0, or -ENOMEM with nothing changed */
+static int resize(struct index *index, uint32_t lines,
+		  const struct finode_allocator *allocator, uint64_t *bytes)
+{
+	struct index old = *index;
+	uintptr_t address;
+	void *memory = memory_get(allocator, bytes, memory_size(lines));
+
+	if (!memory)
+		return -ENOMEM;
+	address = (uintptr_t)memory;
+	index->cells = (void *)((address + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES);
+	index->lines = lines;
+	index->memory = memory;
+	for (size_t cell = FINODE_MUTANT(growth_loses_one); cell < index_cells(&old);
+	     cell++)
+		if (old.cells[cell].number != 0)
+			place(index, old.cells[cell]);
+	finode__index_finish(&old, allocator, bytes);
+	return 0;
+}
+
+/* Half as many lines, and again, as long as the room left is at least what is used. */
+static uint32_t lines_enough(const struct index *index)
+{
+	uint32_t lines = index->lines;
+
+	while (lines > 1 && index->used < room(lines) / 4 && !FINODE_MUTANT(never_shrinks))
+		lines /= 2;
+	return lines;
+}
+
+int finode__index_add(struct index *index, uint32_t hash, uint32_t number,
 		      const struct finode_allocator *allocator, uint64_t *bytes)
 {
-	struct inode_core *core = inode_core(inode);
+	uint32_t lines = index->used == room(index->lines) ? lines_after(index->lines)
+							   : lines_enough(index);
 
-	HASH_ADD_KEYPTR_BYHASHVALUE(hh, index->head, core->hh.key, core->hh.keylen,
-				    core->hh.hashv, core);
-	/* uthash tells by this that it could not grow and has undone the addition. */
-	return core->hh.tbl ? 0 : -ENOMEM;
+	/* Where it was to shrink, it does as well without. */
+	if (lines != index->lines && resize(index, lines, allocator, bytes) != 0 &&
+	    lines > index->lines)
+		return -ENOMEM;
+	place(index, (struct index_cell){hash, number});
+	index->used++;
+	return 0;
 }
 
-void finode__index_remove(struct index *index, struct finode *inode,
+/*
+ * Empties a cell. What lies behind it, up to the next empty one, moves into the hole unless
+ * it belongs behind it, and leaves another hole.
+ */
+static void empty(const struct index *index, size_t hole)
+{
+	const struct index shape = *index; /* no store to a cell can change it */
+	struct index_cell *cells = shape.cells;
+	const size_t count = index_cells(&shape);
+	size_t behind = 1; /* the hole by so many cells, going up and round */
+
+	for (size_t at = index_after(hole, count); cells[at].number != 0;
+	     at = index_after(at, count), behind++) {
+		size_t home = index_home(&shape, cells[at].hash);
+		size_t moved = at >= home ? at - home : at + count - home;
+
+		if ((moved < behind && !FINODE_MUTANT(moves_before_home)) ||
+		    FINODE_MUTANT(holes_stay))
+			continue;
+		cells[hole] = cells[at];
+		hole = at;
+		behind = 0;
+	}
+	cells[hole] = (struct index_cell){0, 0};
+}
+
+void finode__index_remove(struct index *index, uint32_t hash, uint32_t number,
 			  const struct finode_allocator *allocator, uint64_t *bytes)
 {
-	struct inode_core *core = inode_core(inode);
+	size_t at = index_home(index, hash);
 
-	HASH_DELETE(hh, index->head, core);
+	while (index->cells[at].number != number)
+		at = index_after(at, index_cells(index));
+	empty(index, at);
+	index->used--;
+	if (index->used == 0 && index->lines > LINES_KEPT)
+		finode__index_finish(index, allocator, bytes);
 }
 
-struct finode *finode__index_next(const struct index *index, struct finode *inode)
+uint32_t finode__index_next(const struct index *index, size_t *cursor)
 {
-	struct inode_core *next = inode ? inode_core(inode)->hh.next : index->head;
+	while (*cursor < index_cells(index)) {
+		uint32_t number = index->cells[(*cursor)++].number;
 
-	return next ? inode_of_core(next) : NULL;
+		if (number != 0)
+			return number;
+	}
+	return 0;
+}
+
+void finode__index_finish(struct index *index, const struct finode_allocator *allocator,
+			  uint64_t *bytes)
+{
+	if (index->memory)
+		memory_put(allocator, bytes, index->memory, memory_size(index->lines));
+	*index = (struct index){.cells = NULL};
 }

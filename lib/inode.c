@@ -29,6 +29,7 @@
 #include "memory.h"
 #include "mount.h"
 #include "names.h"
+#include "siphash.h"
 #include "testing.h"
 #include "unlink.h"
 
@@ -105,16 +106,75 @@ static bool same_type_and_generation(const struct finode *inode,
 	return inode->type == (key->mode & S_IFMT) && inode->generation == key->generation;
 }
 
+/* Each mount adds a secret of its own, since equal keys in many mounts are ordinary. */
+void finode__probe_init(struct probe *probe, const struct finode_mount *mount,
+			const void *bytes, size_t size)
+{
+	const struct finode_table *table = mount->table;
+	uint64_t hash = siphash(table->hash_seed, bytes, size, INDEX_CHUNK - 1, 1, 3) ^
+			mount_core(mount)->salt;
+
+	probe->mount = mount;
+	probe->bytes = bytes;
+	probe->size = size;
+	probe->hash = index_hash(hash, *(const unsigned char *)bytes);
+	probe->shard = (uint16_t)(hash >> 32 & (table->shard_count - 1));
+}
+
+/* Most keys are two words, and a call costs more than to compare them. */
+static inline bool same_bytes(const unsigned char *a, const unsigned char *b, size_t size)
+{
+	uint64_t left[2], right[2];
+
+	if (size != sizeof(left))
+		return memcmp(a, b, size) == 0;
+	memcpy(left, a, sizeof(left));
+	memcpy(right, b, sizeof(right));
+	return left[0] == right[0] && left[1] == right[1];
+}
+
+static inline bool has_key(const struct finode *inode, const struct probe *probe)
+{
+	return inode->mount == probe->mount &&
+	       inode_core_const(inode)->key_size == probe->size &&
+	       same_bytes(inode_key(inode), probe->bytes, probe->size);
+}
+
+struct slot *finode__inode_find_locked(const struct shard *shard, const struct probe *probe)
+{
+	const struct index *index = &shard->index;
+	size_t cell = index_home(index, probe->hash);
+	uint32_t number;
+
+	if (index->used == 0)
+		return NULL;
+	while ((number = index_search(index, probe->hash, &cell))) {
+		struct slot *slot = slots_at(&probe->mount->table->inodes, number);
+
+		if (has_key(slot->object, probe))
+			return slot;
+	}
+	return NULL;
+}
+
 static bool probe_init(struct probe *probe, const struct finode_mount *mount,
 		       const struct finode_key *key)
 {
 	if (!key->bytes || key->size == 0 || key->size > FINODE_KEY_MAX)
 		return false;
-	probe->mount = mount;
-	probe->bytes = key->bytes;
-	probe->size = (unsigned int)key->size;
-	probe->hash = finode__index_hash(mount, key->bytes, key->size);
+	finode__probe_init(probe, mount, key->bytes, key->size);
 	return true;
+}
+
+static struct shard *shard_of(const struct probe *probe)
+{
+	return &probe->mount->table->shards[probe->shard];
+}
+
+/* What is allocated for one inode: up to the end of its key. */
+static size_t size_with_key(const struct finode_table *table, mode_t mode, size_t key_size)
+{
+	return table->ops->base_offset + table->key_offsets[S_ISDIR(mode)] + key_size;
 }
 
 /* Gives back the memory of an inode that has no slot and is not in the index. */
@@ -123,21 +183,19 @@ static void inode_free_locked(struct shard *shard, struct finode *inode)
 	struct finode_table *table = inode_table(inode);
 
 	memory_put(&table->allocator, &shard->bytes,
-		   (char *)inode - table->ops->base_offset, inode_size(inode));
+		   (char *)inode - table->ops->base_offset,
+		   size_with_key(table, inode->type, inode_core(inode)->key_size));
 }
 
 static struct finode *inode_alloc_locked(struct shard *shard, const struct probe *probe,
 					 const struct finode_key *key)
 {
 	struct finode_table *table = probe->mount->table;
-	size_t key_offset = table->ops->object_size;
 	struct inode_core *core;
 	struct finode *inode;
-	char *object;
+	char *object = memory_get(&table->allocator, &shard->bytes,
+				  size_with_key(table, key->mode, probe->size));
 
-	if (table->names)
-		key_offset = object_end(table->ops) + node_size(key->mode);
-	object = memory_get(&table->allocator, &shard->bytes, key_offset + probe->size);
 	if (!object)
 		return NULL;
 	inode = (struct finode *)(void *)(object + table->ops->base_offset);
@@ -146,9 +204,10 @@ static struct finode *inode_alloc_locked(struct shard *shard, const struct probe
 	inode->type = (uint16_t)(key->mode & S_IFMT);
 	inode->library_state = INODE_NEW;
 	core = inode_core(inode);
-	core->hh.key = memcpy(object + key_offset, probe->bytes, probe->size);
-	core->hh.keylen = probe->size;
-	core->hh.hashv = probe->hash;
+	core->hash = probe->hash;
+	core->shard = probe->shard;
+	core->key_size = (uint8_t)probe->size;
+	memcpy(inode_key(inode), probe->bytes, probe->size);
 	return inode;
 }
 
@@ -166,7 +225,8 @@ static int inode_create_locked(struct shard *shard, const struct probe *probe,
 				  &inode->nodeid);
 	if (err)
 		goto err_inode;
-	err = finode__index_add(&shard->index, inode, &table->allocator, &shard->bytes);
+	err = finode__index_add(&shard->index, probe->hash, slots_number(inode->nodeid),
+				&table->allocator, &shard->bytes);
 	if (err)
 		goto err_slot;
 	finode__mount_join_locked(inode->mount, shard);
@@ -181,6 +241,29 @@ err_inode:
 	return err;
 }
 
+/* Waits for a change of an inode of the shard. */
+static void wait_locked(struct shard *shard)
+{
+	shard->waits++;
+	shard->waiting++;
+	lock_wait(&shard->lock, &shard->changed);
+	shard->waiting--;
+}
+
+/* Nearly always there is nobody to wake, and to find that out costs a call. */
+static void wake_locked(struct shard *shard)
+{
+	if (shard->waiting > FINODE_MUTANT(one_waiter_is_none))
+		pthread_cond_broadcast(&shard->changed);
+}
+
+static void unindex_locked(struct shard *shard, struct finode *inode)
+{
+	finode__index_remove(&shard->index, inode_core(inode)->hash,
+			     slots_number(inode->nodeid), &inode_table(inode)->allocator,
+			     &shard->bytes);
+}
+
 /*
  * Undoes inode_create_locked() and lets those who waited for the inode look again.
  * @return the mount, if it is to be put once no lock is held; else NULL
@@ -191,35 +274,34 @@ static struct finode_mount *inode_remove_locked(struct shard *shard, struct fino
 	struct finode_mount *left = finode__mount_leave_locked(inode->mount, shard);
 
 	if (!(inode->library_flags & INODE_NOT_INDEXED) || FINODE_MUTANT(unindex_retired))
-		finode__index_remove(&shard->index, inode, &table->allocator,
-				     &shard->bytes);
+		unindex_locked(shard, inode);
 	finode__slots_free(&table->inodes, &shard->inode_pool, inode->nodeid);
 	inode_free_locked(shard, inode);
 	if (!FINODE_MUTANT(no_wake_at_end))
-		pthread_cond_broadcast(&shard->changed);
+		wake_locked(shard);
 	return left;
 }
 
 /*
  * Finds the LIVE inode of a key, waiting while it is NEW or EVICTING.
- * @return 0 with the inode, borrowed, or NULL in *out; or -EDEADLK
+ * @return 0 with the inode's slot, or NULL in *out; or -EDEADLK
  */
 static int find_settled_locked(struct shard *shard, const struct probe *probe,
-			       struct finode **out)
+			       struct slot **out)
 {
 	for (;;) {
-		struct finode *inode = finode__index_find(&shard->index, probe);
+		struct slot *slot = finode__inode_find_locked(shard, probe);
+		const struct finode *inode = slot ? slot->object : NULL;
 
 		if (!inode || inode->library_state == INODE_LIVE ||
 		    FINODE_MUTANT(no_wait)) {
-			*out = inode;
+			*out = slot;
 			return 0;
 		}
 		if (finode__in_callback_for(inode))
 			return -EDEADLK;
-		shard->waits++;
 		FINODE_YIELD("waits: key, locked");
-		lock_wait(&shard->lock, &shard->changed);
+		wait_locked(shard);
 	}
 }
 
@@ -227,17 +309,20 @@ static int find_settled_locked(struct shard *shard, const struct probe *probe,
 static int find_or_create(const struct probe *probe, const struct finode_key *key,
 			  struct finode **out)
 {
-	struct shard *shard = shard_of_hash(probe->mount->table, probe->hash);
+	struct shard *shard = shard_of(probe);
+	struct slot *slot;
 	int result;
 
 	lock_take(&shard->lock);
-	result = find_settled_locked(shard, probe, out);
-	if (result == 0 && *out) {
+	result = find_settled_locked(shard, probe, &slot);
+	if (result >= 0 && slot) {
+		struct finode *inode = slot->object;
+
 		shard->hits++;
 		FINODE_YIELD("obtain: found, locked");
-		result = slots_hold(inode_slot(*out), (*out)->nodeid) ? FINODE_FOUND
-								      : -EOVERFLOW;
-	} else if (result == 0) {
+		*out = inode;
+		result = slots_hold(slot, inode->nodeid) ? FINODE_FOUND : -EOVERFLOW;
+	} else if (result >= 0) {
 		shard->misses++;
 		FINODE_YIELD("obtain: not found, locked");
 		result = inode_create_locked(shard, probe, key, out);
@@ -264,7 +349,7 @@ int finode__inode_begin(struct finode *inode, void *arg)
 		slots_publish(inode_slot(inode));
 		shard->created++;
 		if (!FINODE_MUTANT(no_wake))
-			pthread_cond_broadcast(&shard->changed);
+			wake_locked(shard);
 		detached = mount_is_detached(inode->mount) &&
 			   !FINODE_MUTANT(born_into_a_detached_mount);
 	}
@@ -308,7 +393,7 @@ int finode__inode_is_same(struct finode *inode, const struct finode_key *key, vo
 /* The inode that was meant, with a reference: is its backing object still there? */
 static int found(struct finode *inode, void *arg, struct finode **out)
 {
-	int err = finode__backing_found(inode, arg);
+	int err = backing_is_tracked(inode) ? finode__backing_found(inode, arg) : 0;
 
 	if (err) {
 		finode_put(inode);
@@ -333,7 +418,7 @@ int finode_obtain(struct finode_mount *mount, struct finode_key key, void *arg,
 		int result = find_or_create(&probe, &key, &inode);
 		int same;
 
-		if (result == FINODE_CREATED)
+		if (inode && result == FINODE_CREATED)
 			result = finode__inode_begin(inode, arg);
 		if (result == FINODE_CREATED)
 			*out = inode;
@@ -353,23 +438,28 @@ int finode_obtain(struct finode_mount *mount, struct finode_key key, void *arg,
 	}
 }
 
+/* Is what the index has LIVE, and what finode_find() was asked for? */
+static bool is_wanted(const struct finode *inode, const struct finode_key *key)
+{
+	return inode->library_state == INODE_LIVE &&
+	       (key->mode == 0 || same_type_and_generation(inode, key));
+}
+
 struct finode *finode_find(struct finode_mount *mount, struct finode_key key)
 {
 	struct finode *inode;
 	struct shard *shard;
 	struct probe probe;
+	struct slot *slot;
 
 	if (!probe_init(&probe, mount, &key))
 		return NULL;
-	shard = shard_of_hash(mount->table, probe.hash);
+	shard = shard_of(&probe);
 	lock_take(&shard->lock);
-	inode = finode__index_find(&shard->index, &probe);
+	slot = finode__inode_find_locked(shard, &probe);
+	inode = slot ? slot->object : NULL;
 	FINODE_YIELD("find: looked up, locked");
-	if (inode && inode->library_state != INODE_LIVE)
-		inode = NULL;
-	if (inode && key.mode != 0 && !same_type_and_generation(inode, &key))
-		inode = NULL;
-	if (inode && !slots_hold(inode_slot(inode), inode->nodeid))
+	if (inode && (!is_wanted(inode, &key) || !slots_hold(slot, inode->nodeid)))
 		inode = NULL;
 	if (inode)
 		shard->hits++;
@@ -458,14 +548,24 @@ void finode__aliases_end(struct finode_alias **doomed)
 		put(finode__alias_end(doomed), doomed);
 }
 
-void finode_put(struct finode *inode)
+static void put_slowly(struct finode *inode)
 {
 	struct finode_alias *doomed = NULL;
 
-	if (!inode)
-		return;
 	put(inode, &doomed);
 	finode__aliases_end(&doomed);
+}
+
+void finode_put(struct finode *inode)
+{
+	struct slot *slot;
+
+	if (!inode)
+		return;
+	/* Nearly always others remain. */
+	slot = inode_slot(inode);
+	if (!slot || slots_put(slot, inode->nodeid) != SLOTS_PUT_DONE)
+		put_slowly(inode);
 }
 
 bool finode__inode_is_current(const struct finode *inode)
@@ -481,15 +581,12 @@ bool finode__inode_is_current(const struct finode *inode)
 }
 
 /* A LIVE inode leaves the index before its end. */
-static void unindex_locked(struct shard *shard, struct finode *inode)
+static void unindex_early_locked(struct shard *shard, struct finode *inode)
 {
-	struct finode_table *table = inode_table(inode);
-
 	if (inode->library_flags & INODE_NOT_INDEXED)
 		return;
 	if (!FINODE_MUTANT(retire_keeps_key))
-		finode__index_remove(&shard->index, inode, &table->allocator,
-				     &shard->bytes);
+		unindex_locked(shard, inode);
 	inode->library_flags |= INODE_NOT_INDEXED;
 	shard->not_indexed++;
 }
@@ -499,34 +596,33 @@ void finode__inode_unindex(struct finode *inode)
 	struct shard *shard = inode_shard(inode);
 
 	lock_take(&shard->lock);
-	unindex_locked(shard, inode);
-	pthread_cond_broadcast(&shard->changed);
+	unindex_early_locked(shard, inode);
+	wake_locked(shard);
 	lock_release(&shard->lock);
 }
 
 int finode__inode_claim(struct finode_mount *mount, const struct finode_key *key,
 			struct finode **out)
 {
-	struct finode *inode;
 	struct shard *shard;
 	struct probe probe;
+	struct slot *slot;
 	int err;
 
 	if (!probe_init(&probe, mount, key))
 		return -EINVAL;
-	shard = shard_of_hash(mount->table, probe.hash);
+	shard = shard_of(&probe);
 	lock_take(&shard->lock);
-	inode = finode__index_find(&shard->index, &probe);
-	if (!inode) {
+	slot = finode__inode_find_locked(shard, &probe);
+	if (!slot) {
 		shard->misses++;
 		err = inode_create_locked(shard, &probe, key, out);
-	} else if (finode__in_callback_for(inode)) {
+	} else if (finode__in_callback_for(slot->object)) {
 		err = -EDEADLK;
 	} else {
 		err = -EAGAIN;
-		shard->waits++;
 		FINODE_YIELD("waits: name, locked");
-		lock_wait(&shard->lock, &shard->changed);
+		wait_locked(shard);
 	}
 	lock_release(&shard->lock);
 	return err;
@@ -551,7 +647,7 @@ void finode_retire(struct finode *inode)
 
 	lock_take(&shard->lock);
 	if (inode->library_state == INODE_LIVE && !(inode->library_flags & INODE_RETIRED)) {
-		unindex_locked(shard, inode);
+		unindex_early_locked(shard, inode);
 		inode->library_flags |= INODE_RETIRED;
 		shard->retired++;
 	}
@@ -565,10 +661,8 @@ void finode_retire(struct finode *inode)
 
 const void *finode_key_bytes(const struct finode *inode, size_t *size)
 {
-	const struct inode_core *core = inode_core_const(inode);
-
-	*size = core->hh.keylen;
-	return core->hh.key;
+	*size = inode_core_const(inode)->key_size;
+	return inode_key(inode);
 }
 
 void finode__inode_evict_held(struct finode *inode)

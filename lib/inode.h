@@ -10,7 +10,7 @@
  *   - In the index unless it was retired, or is known by its name only, or init() has
  *     failed, or evict() has returned.
  *   - nlookup > 0 holds one reference; the root's table holds one for ever.
- *   - The shard is chosen by the hash, so it never changes either.
+ *   - The shard is chosen by the hash of the key, so it never changes either.
  *
  * The allocation is the author's object, then in tables with aliases a node (names.h), then
  * the key.
@@ -18,8 +18,43 @@
 #ifndef FINODE_LIB_INODE_H
 #define FINODE_LIB_INODE_H
 
-#include "index.h"
+#include <stdatomic.h>
+#include <sys/stat.h>
+
+#include "finode/inode.h"
 #include "table.h"
+
+/* What lies in the opaque area of a struct finode. */
+struct inode_core {
+	/* set when it is made, never changed, also after the inode has left the index */
+	uint32_t hash;
+	uint16_t shard;
+	uint8_t key_size;
+};
+
+_Static_assert(sizeof(struct inode_core) <= sizeof(((struct finode *)0)->library),
+	       "the opaque area of struct finode is too small");
+_Static_assert(offsetof(struct finode, library) % _Alignof(struct inode_core) == 0,
+	       "the opaque area of struct finode is not aligned");
+
+static inline struct inode_core *inode_core(struct finode *inode)
+{
+	return (struct inode_core *)(void *)inode->library;
+}
+
+static inline const struct inode_core *inode_core_const(const struct finode *inode)
+{
+	return (const struct inode_core *)(const void *)inode->library;
+}
+
+/* A key and what belongs to it, on its way into the index. */
+struct probe {
+	const struct finode_mount *mount;
+	const void *bytes;
+	size_t size;
+	uint32_t hash;
+	uint16_t shard;
+};
 
 enum inode_state {
 	INODE_NEW,	/* init() runs */
@@ -38,7 +73,7 @@ static inline struct finode_table *inode_table(const struct finode *inode)
 
 static inline struct shard *inode_shard(const struct finode *inode)
 {
-	return shard_of_hash(inode_table(inode), inode_core_const(inode)->hh.hashv);
+	return &inode_table(inode)->shards[inode_core_const(inode)->shard];
 }
 
 static inline struct slot *inode_slot(const struct finode *inode)
@@ -51,9 +86,10 @@ static inline bool inode_is_root(const struct finode *inode)
 	return inode->nodeid == FINODE_ROOT_ID;
 }
 
-static inline _Atomic uint64_t *inode_nlookup(struct finode *inode)
+/* The count of its slot. */
+static inline _Atomic uint64_t *inode_nlookup(const struct finode *inode)
 {
-	return &inode_core(inode)->nlookup;
+	return &inode_slot(inode)->count;
 }
 
 /* Where the author's object ends and the next thing may begin. */
@@ -62,14 +98,22 @@ static inline size_t object_end(const struct finode_ops *ops)
 	return (ops->object_size + sizeof(uint64_t) - 1) & ~(sizeof(uint64_t) - 1);
 }
 
-/* What is allocated for one inode: the author's object and the key behind it. */
-static inline size_t inode_size(const struct finode *inode)
+static inline unsigned char *inode_key(const struct finode *inode)
 {
-	const struct inode_core *core = inode_core_const(inode);
-	const char *object = (const char *)inode - inode_table(inode)->ops->base_offset;
-
-	return (size_t)((const char *)core->hh.key - object) + core->hh.keylen;
+	return (unsigned char *)inode +
+	       inode_table(inode)->key_offsets[inode->type == S_IFDIR];
 }
+
+/* Hash and shard of a key of 1 to FINODE_KEY_MAX bytes. */
+void finode__probe_init(struct probe *probe, const struct finode_mount *mount,
+			const void *bytes, size_t size);
+
+/*
+ * @return the slot of the inode that is in the index, whatever its state, or NULL; its
+ * object is the inode, borrowed
+ */
+struct slot *finode__inode_find_locked(const struct shard *shard,
+				       const struct probe *probe);
 
 /* False before init() has returned, once finode_retire() was called, and during evict(). */
 bool finode__inode_is_current(const struct finode *inode);

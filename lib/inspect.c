@@ -79,8 +79,8 @@ static int check_indexed_locked(struct finode_table *table, struct shard *shard,
 	unsigned long long id = inode->nodeid;
 	struct slot *slot = slots_find(&table->inodes, inode->nodeid);
 	uint64_t nlookup = atomic_load(inode_nlookup(inode));
-	struct probe probe = {inode->mount, core->hh.key, core->hh.keylen, core->hh.hashv};
 	bool live = inode->library_state == INODE_LIVE;
+	struct probe probe;
 
 	if (inode->mount->table != table)
 		return finode__broken(verdict,
@@ -88,7 +88,8 @@ static int check_indexed_locked(struct finode_table *table, struct shard *shard,
 	if (!finode__mount_counts_locked(inode->mount, shard))
 		return finode__broken(verdict, "nodeid %#llx: its mount does not count it",
 				      id);
-	if (finode__index_hash(inode->mount, probe.bytes, probe.size) != probe.hash)
+	finode__probe_init(&probe, inode->mount, inode_key(inode), core->key_size);
+	if (probe.hash != core->hash || probe.shard != core->shard)
 		return finode__broken(verdict,
 				      "nodeid %#llx: its key does not have its hash", id);
 	if (inode_shard(inode) != shard)
@@ -99,10 +100,10 @@ static int check_indexed_locked(struct finode_table *table, struct shard *shard,
 			verdict,
 			"nodeid %#llx: retired or known by name, but still in the index",
 			id);
-	if (finode__index_find(&shard->index, &probe) != inode)
+	if (finode__inode_find_locked(shard, &probe) != slot)
 		return finode__broken(verdict, "nodeid %#llx: another inode has its key",
 				      id);
-	if (!slot || slot->object != inode || !slot_word_is(atomic_load(&slot->word), id))
+	if (!slot_word_is(atomic_load(&slot->word), id))
 		return finode__broken(verdict, "nodeid %#llx: its slot is not its own", id);
 	if (live != (slot_refs(slot) > 0))
 		return finode__broken(verdict, "nodeid %#llx: state %u with %u references",
@@ -117,11 +118,19 @@ static int check_shard_locked(struct finode_table *table, struct shard *shard,
 			      const struct verdict *verdict)
 {
 	uint64_t born = 0;
+	size_t cursor = 0;
+	uint32_t number;
 
-	for (struct finode *inode = finode__index_next(&shard->index, NULL); inode;
-	     inode = finode__index_next(&shard->index, inode)) {
-		int err = check_indexed_locked(table, shard, inode, verdict);
+	while ((number = finode__index_next(&shard->index, &cursor))) {
+		struct finode *inode = slots_at(&table->inodes, number)->object;
+		int err;
 
+		if (slots_number(inode->nodeid) != number)
+			return finode__broken(
+				verdict,
+				"slot %u, which is in the index, leads to nodeid %#llx",
+				number, (unsigned long long)inode->nodeid);
+		err = check_indexed_locked(table, shard, inode, verdict);
 		if (err)
 			return err;
 		born += inode->library_state != INODE_NEW;
@@ -242,13 +251,13 @@ size_t finode_table_nodeids(struct finode_table *table, uint64_t *cursor, uint64
 static void dump_inode(struct finode_table *table, struct finode *inode, FILE *stream)
 {
 	const struct inode_core *core = inode_core_const(inode);
-	const unsigned char *key = core->hh.key;
+	const unsigned char *key = inode_key(inode);
 
 	fprintf(stream, "nodeid %#llx generation %u type %06o nlookup %llu refs %u key ",
 		(unsigned long long)inode->nodeid, inode->generation, inode->type,
 		(unsigned long long)atomic_load(inode_nlookup(inode)),
 		slot_refs(slots_find(&table->inodes, inode->nodeid)) - 1);
-	for (unsigned int i = 0; i < core->hh.keylen; i++)
+	for (unsigned int i = 0; i < core->key_size; i++)
 		fprintf(stream, "%02x", key[i]);
 	if (!mount_is_first(inode->mount))
 		fprintf(stream, " mount %llx:%llx",

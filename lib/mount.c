@@ -10,7 +10,7 @@
 #define HASH_NONFATAL_OOM 1
 #include "memory.h"
 
-/* As in index.c: both names are variables of the functions that use uthash. */
+/* Both names are variables of the functions that use uthash. */
 #define uthash_malloc(size)    memory_get(allocator, bytes, size)
 #define uthash_free(ptr, size) memory_put(allocator, bytes, ptr, size)
 #include "mount.h"
@@ -148,7 +148,7 @@ static struct finode_mount *find_locked(struct finode_table *table,
 	return core ? mount_of_core(core) : NULL;
 }
 
-/* @return 0, or -ENOMEM with nothing changed. As in index.c, uthash's macro is long. */
+/* @return 0, or -ENOMEM with nothing changed. uthash's macro is long. */
 /* NOLINTNEXTLINE(readability-function-size) */
 static int add_id_locked(struct finode_mount *mount)
 {

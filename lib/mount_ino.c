@@ -25,7 +25,6 @@
 
 #include <errno.h>
 
-#include "index.h"
 #include "testing.h"
 
 #define HOST_BITS      48
@@ -57,7 +56,7 @@ static struct mapping *find_locked(struct finode_table *table,
 	return found;
 }
 
-/* As in index.c, uthash's macro is long. NOLINTNEXTLINE(readability-function-size) */
+/* uthash's macro is long. NOLINTNEXTLINE(readability-function-size) */
 static int add_locked(struct finode_table *table, const struct mapping_key *key,
 		      uint64_t value)
 {

@@ -10,24 +10,23 @@
  * init() to the return of evict(), as a key has (guarantee B).
  */
 #include <errno.h>
-#include <sodium/crypto_shorthash_siphash24.h>
 #include <string.h>
 
 #include "names.h"
+#include "siphash.h"
 #include "testing.h"
 #include "unlink.h"
 
 /* What stands for a name while its inode is made: nobody can choose two that are equal. */
 struct name_key {
 	uint64_t dir;
-	unsigned char name[crypto_shorthash_siphashx24_BYTES];
+	uint64_t name[2];
 };
 
 static void name_key_init(struct name_key *key, const struct finode *dir, const char *name)
 {
 	key->dir = dir->nodeid;
-	crypto_shorthash_siphashx24(key->name, (const unsigned char *)name, strlen(name),
-				    inode_table(dir)->hash_seed);
+	siphash_2_4_128(inode_table(dir)->hash_seed, name, strlen(name), key->name);
 }
 
 /*

@@ -107,6 +107,7 @@ int finode__slots_alloc(struct slots *slots, struct slots_pool *pool, void *obje
 		slot = slots_find(slots, number);
 	}
 	slot->object = object;
+	atomic_store_explicit(&slot->count, 0, memory_order_relaxed);
 	*id = (atomic_load_explicit(&slot->word, memory_order_relaxed) >> 32 << 32) |
 	      number;
 	return 0;

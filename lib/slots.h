@@ -8,7 +8,8 @@
  * not used again. Nodeids and file handles are both ids of this kind; the code above
  * treats them as opaque numbers.
  *
- * A slot is one atomic word, `seq:32 | refs:32`, beside a pointer to the object:
+ * A slot is one atomic word, `seq:32 | refs:32`, beside a pointer to the object and a
+ * count:
  *
  *      refs == 0    free, or its object is NEW or EVICTING: slots_get() refuses the id
  *      refs >= 1    the object is alive and stays so while the caller holds one of them
@@ -44,8 +45,14 @@ struct finode_allocator;
 #define SLOTS_BATCH	 16 /* fresh numbers that a pool takes at a time */
 #define SLOT_REFS_MAX	 0x7fffffffu
 
+/*
+ * The count is the owner's: 0 when an id is given out, and there as long as the id is
+ * valid. What is asked for most by id alone lies here, so that it needs no look at the
+ * object.
+ */
 struct slot {
 	_Atomic uint64_t word;
+	_Atomic uint64_t count;
 	union {
 		void *object;	    /* while in use */
 		uint32_t next_free; /* while in a pool; 0 ends the list */
@@ -104,6 +111,25 @@ static inline struct slot *slots_find(struct slots *slots, uint64_t id)
 	return &segment[place - (1ull << (k + SLOTS_FIRST_BITS))];
 }
 
+/*
+ * The number by which an id that is in use can be found again while it is: half as long,
+ * for those who keep many.
+ */
+static inline uint32_t slots_number(uint64_t id)
+{
+	return (uint32_t)id;
+}
+
+/* The slot of a number that is in use. */
+static inline struct slot *slots_at(struct slots *slots, uint32_t number)
+{
+	uint64_t place = (uint64_t)number + (1u << SLOTS_FIRST_BITS);
+	unsigned int k = 63 - (unsigned int)__builtin_clzll(place) - SLOTS_FIRST_BITS;
+
+	return atomic_load_explicit(&slots->segment[k], memory_order_acquire) +
+	       (place - (1ull << (k + SLOTS_FIRST_BITS)));
+}
+
 static inline uint32_t slot_refs(const struct slot *slot)
 {
 	return (uint32_t)atomic_load_explicit(&slot->word, memory_order_relaxed);
@@ -115,10 +141,12 @@ static inline bool slot_word_is(uint64_t word, uint64_t id)
 	return (word ^ id) >> 32 == 0;
 }
 
-/* Takes a reference by id. @return the object, or NULL if the id names nothing. */
-static inline void *slots_get(struct slots *slots, uint64_t id)
+/*
+ * Takes a reference by id, in the slot that slots_find() has returned. @return the object,
+ * or NULL if the id names nothing
+ */
+static inline void *slot_get(struct slot *slot, uint64_t id)
 {
-	struct slot *slot = slots_find(slots, id);
 	uint64_t word;
 
 	if (!slot)
@@ -135,6 +163,11 @@ static inline void *slots_get(struct slots *slots, uint64_t id)
 	} while (!atomic_compare_exchange_weak_explicit(
 		&slot->word, &word, word + 1, memory_order_acquire, memory_order_relaxed));
 	return slot->object;
+}
+
+static inline void *slots_get(struct slots *slots, uint64_t id)
+{
+	return slot_get(slots_find(slots, id), id);
 }
 
 /* The first reference of a new object; from now on its id is accepted. */

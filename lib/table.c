@@ -28,6 +28,11 @@
 #define SHARDS_DEFAULT 256u
 #define SHARDS_MAX     65536u
 
+uint64_t finode__hash(const struct finode_table *table, const void *bytes, size_t size)
+{
+	return siphash_1_3(table->hash_seed, bytes, size);
+}
+
 const char *finode_version(void)
 {
 #define TEXT_(x) #x
@@ -110,6 +115,7 @@ static void shards_finish(struct finode_table *table, unsigned int count)
 	while (count > 0) {
 		struct shard *shard = &table->shards[--count];
 
+		finode__index_finish(&shard->index, &table->allocator, &shard->bytes);
 		pthread_cond_destroy(&shard->changed);
 		finode__lock_finish(&shard->lock);
 	}
@@ -127,7 +133,6 @@ static int shards_init(struct finode_table *table, unsigned int count)
 	address = (uintptr_t)table->shards_memory;
 	table->shards = (void *)((address + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
 	table->shard_count = count;
-	table->shard_shift = 32 - (unsigned int)__builtin_ctz(count);
 	for (unsigned int i = 0; i < count; i++) {
 		int err = finode__lock_init(&table->shards[i].lock, LOCK_RANK_SHARD);
 
@@ -168,6 +173,18 @@ static void table_configure(struct finode_table *table, const struct finode_conf
 	table->log_user = config->log_user;
 }
 
+static void place_keys(struct finode_table *table)
+{
+	const struct finode_ops *ops = table->ops;
+	const mode_t types[] = {S_IFREG, S_IFDIR};
+
+	for (unsigned int i = 0; i < 2; i++)
+		table->key_offsets[i] =
+			(table->names ? object_end(ops) + node_size(types[i])
+				      : ops->object_size) -
+			ops->base_offset;
+}
+
 /* The random seed of the hash, the shards, the two arrays of slots, names and mounts. */
 static int table_init(struct finode_table *table, const struct finode_config *config)
 {
@@ -187,6 +204,7 @@ static int table_init(struct finode_table *table, const struct finode_config *co
 	err = finode__names_init(table, config, shards);
 	if (err)
 		goto err_files;
+	place_keys(table);
 	err = finode__mounts_init(table, config);
 	if (err)
 		goto err_names;

@@ -17,21 +17,24 @@
 #include "finode/version.h"
 #include "index.h"
 #include "lock.h"
+#include "siphash.h"
 #include "slots.h"
 
 #define CACHE_LINE 64
 
+/* The lock and what a look-up needs of the index are in the first line of the cache. */
 struct shard {
 	struct lock lock;
-	pthread_cond_t changed; /* an inode of this shard left NEW or EVICTING */
 
 	/* protected by lock */
 	struct index index;
+	uint64_t hits, misses, created, evicted, retired, not_indexed, waits;
 	struct slots_pool inode_pool;
 	struct slots_pool file_pool;
-	uint64_t bytes; /* of objects and of the index */
-	uint64_t hits, misses, created, evicted, retired, not_indexed, waits;
-	uint64_t files; /* now */
+	uint64_t bytes;		/* of objects and of the index */
+	uint64_t files;		/* now */
+	uint32_t waiting;	/* threads, for: */
+	pthread_cond_t changed; /* an inode of this shard left NEW or EVICTING */
 
 	/* no lock */
 	_Atomic uint64_t forgets;
@@ -86,8 +89,8 @@ struct finode_table {
 	finode_log_fn log;
 	void *log_user;
 	void *user;
-	unsigned char hash_seed[16];
-	unsigned int shard_shift; /* hash >> this is the number of the shard */
+	unsigned char hash_seed[SIPHASH_SEED_SIZE];
+	size_t key_offsets[2]; /* from a struct finode to its key; of a directory: [1] */
 	unsigned int shard_count;
 	struct shard *shards;
 	void *shards_memory;
@@ -101,10 +104,7 @@ struct finode_table {
 	struct rare_events rare;
 };
 
-/* The high bits choose the shard, since uthash uses the low ones for its buckets. */
-static inline struct shard *shard_of_hash(struct finode_table *table, uint32_t hash)
-{
-	return &table->shards[(uint64_t)hash >> table->shard_shift];
-}
+/* The keyed hash, for whatever is found by what a user may choose. */
+uint64_t finode__hash(const struct finode_table *table, const void *bytes, size_t size);
 
 #endif

@@ -2,7 +2,7 @@
 # The Debian packages that the project's commands need. Sourced; then: need PACKAGE..
 
 build_packages="gcc g++ cmake ninja-build pkg-config libc6-dev linux-libc-dev
-	libfuse3-dev fuse3 libsodium-dev uthash-dev"
+	libfuse3-dev fuse3 uthash-dev"
 test_packages="libcmocka-dev clang clang-tidy clang-format libclang-rt-dev util-linux
 	binutils spin git python3 e2fsprogs"
 workload_packages="acl attr e2fsprogs fio gcc git make rsync sqlite3 stress-ng xz-utils"

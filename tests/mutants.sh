@@ -6,7 +6,7 @@
 # usage: tests/mutants.sh SOURCE [NAME..]      only these defects, if any are named
 set -eu
 
-tests='schedules name_schedules slots inode count file table alias obtain_at rename path
+tests='siphash index schedules name_schedules slots inode count file table alias obtain_at rename path
 	dirlock unlink mount mount_ino mount_root mount_schedules'
 # linked with the fake kernel
 fuse_tests='entry names_glue session notify faults submounts mounts_glue'
@@ -105,8 +105,8 @@ is_out_of_reach() {
 prepare() {
 	cflags="-std=gnu11 -O1 -pthread -D_GNU_SOURCE -DFUSE_USE_VERSION=314 -DFINODE_DEBUG"
 	cflags="$cflags -DFINODE_TESTING -I$source/include -I$source/lib -I$source/tests"
-	cflags="$cflags $(pkg-config --cflags cmocka libsodium fuse3)"
-	libs=$(pkg-config --libs cmocka libsodium)
+	cflags="$cflags $(pkg-config --cflags cmocka fuse3)"
+	libs=$(pkg-config --libs cmocka)
 	jobs=$(nproc)
 	programs="$tests $fuse_tests"
 	sources=$(printf '%s\n' "$source"/lib/*.c "$source"/tests/support/*.c \

@@ -380,8 +380,9 @@ static void test_check_notices_each_kind_of_damage(void **state)
 	       inode->library_flags = 0);
 	DAMAGE(inode->library_state = INODE_EVICTING, "state",
 	       inode->library_state = INODE_LIVE);
-	DAMAGE(slot->object = root, "slot", slot->object = inode);
-	DAMAGE(core->hh.hashv ^= 1, "hash", core->hh.hashv ^= 1);
+	DAMAGE(slot->object = root, "leads to nodeid 0x1", slot->object = inode);
+	DAMAGE(inode->nodeid ^= 1ull << 40, "its slot", inode->nodeid ^= 1ull << 40);
+	DAMAGE(core->hash ^= 1, "hash", core->hash ^= 1);
 	DAMAGE(root->generation = 1, "root", root->generation = 0);
 	DAMAGE(inode_shard(inode)->created++, "created", inode_shard(inode)->created--);
 	DAMAGE(inode_shard(inode)->not_indexed++, "retired",

@@ -59,7 +59,7 @@ struct finode {
 	/** The library's own, from here on. */
 	uint8_t library_state;
 	uint8_t library_flags;
-	uint64_t library[8];
+	uint64_t library[1];
 };
 
 /** What makes an object itself within its mount. Passed by value; bytes are borrowed. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "inode.h" /* first: it configures uthash */
-
 #include "books.h"
+
+#include "inode.h"
 
 #include <stdarg.h>
 #include <stdio.h>
