@@ -10,6 +10,8 @@
  *   - The buffer is of one open directory and protected by its lock. It is used only for a
  *     request that goes on where the last one ended; any other offset, and 0 of all, reads
  *     the host anew.
+ *   - Entries that the kernel was told of by name lately are listed without attributes in
+ *     READDIRPLUS as in READDIR: see lately.c.
  *   - A mountpoint is listed with the number of the root that covers it, in READDIR as in
  *     READDIRPLUS, and ".." of the root with the root's own: nothing is told of what is
  *     above the source.
@@ -28,7 +30,8 @@
 
 struct entries {
 	pthread_mutex_t lock;
-	off_t next; /* the offset that goes on with what is left */
+	off_t next;	/* the offset that goes on with what is left */
+	uint32_t known; /* so many more entries that the kernel has been told of by name */
 	size_t at, used;
 	char bytes[ENTRIES_SIZE] __attribute__((aligned(8)));
 };
@@ -42,6 +45,7 @@ static struct entries *entries_create(void)
 	pthread_mutex_init(&entries->lock, NULL);
 	entries->next = -1;
 	entries->at = entries->used = 0;
+	entries->known = 0;
 	return entries;
 }
 
@@ -160,7 +164,7 @@ static bool covering_ino(struct listing *list, const char *name, struct stat *at
 	return true;
 }
 
-static int add(struct listing *list, const struct dirent64 *d)
+static int add(struct listing *list, const struct dirent64 *d, bool plus)
 {
 	FINODE_AUTOPUT struct finode *inode = NULL;
 	struct finode_entry entry = {.attr = {.st_mode = DTTOIF(d->d_type)}};
@@ -168,7 +172,7 @@ static int add(struct listing *list, const struct dirent64 *d)
 	uint64_t ino = d->d_ino;
 	bool known = false;
 
-	if (!dot && list->plus) {
+	if (!dot && plus) {
 		known = look_up(list, d->d_name, &entry, &inode);
 		if (!known && inode) {
 			finode_put(inode);
@@ -195,9 +199,11 @@ static int add_buffered(struct listing *list, struct entries *entries)
 {
 	while (entries->at < entries->used) {
 		const struct dirent64 *d = (const void *)(entries->bytes + entries->at);
+		const bool known = entries->known > 0 && finode_name_check(d->d_name) == 0;
 
-		if (add(list, d))
+		if (add(list, d, list->plus && !known))
 			return 1;
+		entries->known -= known;
 		entries->at += d->d_reclen;
 		entries->next = d->d_off;
 	}
@@ -227,6 +233,16 @@ static int fill_locked(struct listing *list, struct entries *entries, off_t off)
 	}
 }
 
+/* What of it does the kernel know? */
+static void begin_locked(const struct listing *list, struct entries *entries, off_t off)
+{
+	if (off == 0)
+		entries->known =
+			hostfs__lately_take(&list->state->lately, list->dir->nodeid);
+	if (!list->plus || entries->known > 0)
+		hostfs__mounts_refresh(list->state);
+}
+
 static int fill(struct listing *list, struct finode_file *file, off_t off)
 {
 	struct entries *own = NULL, *entries;
@@ -241,6 +257,7 @@ static int fill(struct listing *list, struct finode_file *file, off_t off)
 	if (!entries)
 		return file ? -ENOTDIR : -ENOMEM;
 	pthread_mutex_lock(&entries->lock);
+	begin_locked(list, entries, off);
 	err = fill_locked(list, entries, off);
 	pthread_mutex_unlock(&entries->lock);
 	entries_destroy(own);
@@ -259,8 +276,6 @@ static void reply_list(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t off
 	if (!err) {
 		list.dir = use.inode;
 		list.fd = use.fd;
-		if (!plus)
-			hostfs__mounts_refresh(list.state);
 		err = fill(&list, use.file, off);
 	}
 	if (err) {

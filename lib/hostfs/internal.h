@@ -16,6 +16,7 @@
 #include "absent.h"
 #include "backing.h"
 #include "caller.h"
+#include "lately.h"
 #include "lock.h"
 #include "mounts.h"
 #include "object.h"
@@ -35,6 +36,7 @@ struct hostfs_state {
 	struct lock_owners locks;
 	struct through through;
 	struct absent_names absent;
+	struct lately lately;
 	_Atomic uint64_t warned; /* bits of enum warning */
 	_Atomic uint64_t prune_cursor;
 	_Atomic uint64_t prunes;

@@ -86,10 +86,12 @@ void hostfs__lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		return;
 	}
 	err = hostfs__use_dir(req, parent, name, &dir);
-	if (err)
+	if (err) {
 		finode_reply_err(req, err);
-	else
-		reply_child(req, &dir, name, 0);
+		return;
+	}
+	hostfs__lately_looked_up(&hostfs__state(req)->lately, parent);
+	reply_child(req, &dir, name, 0);
 }
 
 void hostfs__forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t nlookup)

@@ -203,6 +203,24 @@ END
 stop
 umount "$source/sub"
 
+# ---- A listing tells of each file once ----
+mkdir -p "$source/looked/at" "$source/looked/listed"
+(cd "$source/looked" && touch at/f1 at/f2 at/f3 at/f4 at/f5 listed/f1 listed/f2 listed/f3 listed/f4 listed/f5)
+start_server "$passthrough" --timeout=60
+# new_of COMMAND..: how many inodes the server makes, and looks at again, while it runs
+new_of() {
+	before=$(($(figure new) + $(figure found)))
+	"$@" >/dev/null || fail "$*"
+	echo $(($(figure new) + $(figure found) - before))
+}
+python3 -c "import os, sys; [os.stat(d) for d in sys.argv[1:]]" "$mnt/looked/at" "$mnt/looked/listed"
+for n in 1 2 3 4 5; do [ -e "$mnt/looked/at/f$n" ]; done
+[ "$(new_of ls -l "$mnt/looked/at")" = 0 ] || fail "what was looked up is looked up again to be listed"
+[ "$(new_of python3 -c "import os; print(os.listdir('$mnt/looked/listed'))")" = 5 ] ||
+	fail "READDIRPLUS tells no attributes"
+stop
+rm -rf "$source/looked"
+
 # ---- Data that does not come to the server ----
 start_server "$passthrough" --passthrough
 python3 - "$mnt" <<'END' || fail "files that the kernel reads and writes"
