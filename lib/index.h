@@ -21,7 +21,7 @@
  *
  *   - From the cell where an entry belongs to the one where it lies no cell is empty. To
  *     keep that, removal moves entries back into the hole that it leaves, instead of
- * marking it: nothing builds up in a table whose inodes come and go for months.
+ *     marking it: nothing builds up in a table whose inodes come and go for months.
  *   - At most three cells of four are in use, so that every search comes to an empty one
  *     soon. What has held many gives the memory back when the next one is added, or none is
  *     left: a removal allocates nothing and cannot fail.

@@ -1,46 +1,57 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Can the tests fail? Builds the library with each of its deliberate defects
-# (FINODE_MUTANT in lib/) and asserts that some test notices; without one, all must pass.
+# Can the tests fail? Runs them with each of the library's deliberate defects (FINODE_MUTANT
+# in lib/, chosen by the environment) and asserts that some test notices; without one, all
+# must pass.
 #
 # usage: tests/mutants.sh SOURCE [NAME..]      only these defects, if any are named
 set -eu
 
-tests='siphash index schedules name_schedules slots inode count file table alias obtain_at rename path
-	dirlock unlink mount mount_ino mount_root mount_schedules'
+# Those that take longest come last, of each kind. Most defects are noticed before.
+tests='siphash slots schedules name_schedules unlink mount mount_root mount_schedules rename
+	count alias mount_ino index table inode obtain_at path file dirlock'
 # linked with the fake kernel
-fuse_tests='entry names_glue session notify faults submounts mounts_glue'
-seconds=20 # for one test program; one that hangs has noticed too
+fuse_tests='session notify faults mounts_glue names_glue entry submounts'
 
-# compile DIR FLAG FILE..: objects of DIR, named after the files
+# compile FILE..: objects, named after the files
 # shellcheck disable=SC2016 # the inner shell's variables
 compile() {
-	dir=$1 flag=$2
-	shift 2
 	printf '%s\n' "$@" | xargs -P "$jobs" -I '{}' \
-		sh -c '${CC:-cc} $1 $2 -c "$4" -o "$3/$(basename "$4" .c).o"' \
-		sh "$cflags" "$flag" "$dir" '{}'
+		sh -c '${CC:-cc} $1 -c "$3" -o "$2/$(basename "$3" .c).o"' sh "$cflags" "$work" '{}'
 }
 
-# link DIR NAME: a test program. Archives, so that the core's tests need no libfuse.
+# archive NAME FOLDER: of the objects of a folder's files
+archive() {
+	for file in "$source/$2"/*.c; do
+		ar rc "$work/$1.a" "$work/$(basename "$file" .c).o"
+	done
+}
+
+# link NAME: a test program. Archives, so that the core's tests need no libfuse.
 link() {
 	extra=
 	case " $fuse_tests " in
-	*" $2 "*) extra="$1/fakekernel.a $1/lib.a $(pkg-config --libs fuse3)" ;;
+	*" $1 "*) extra="$work/fakekernel.a $work/lib.a $(pkg-config --libs fuse3)" ;;
 	esac
 	# shellcheck disable=SC2086 # lists of words
-	${CC:-cc} -pthread -o "$1/test_$2" "$1/test_$2.o" "$1/fixture.o" "$1/mounts_fixture.o" \
-		"$1/names_fixture.o" "$1/schedule.o" $extra "$1/lib.a" $libs
+	${CC:-cc} -pthread -o "$work/test_$1" "$work/test_$1.o" $extra "$work/lib.a" \
+		"$work/support.a" "$work/lib.a" "$work/support.a" $libs
 }
 
-# archive DIR: the objects of the library, and those of the fake kernel
-archive() {
-	rm -f "$1/lib.a" "$1/fakekernel.a"
-	for file in "$source"/lib/*.c; do
-		ar rc "$1/lib.a" "$1/$(basename "$file" .c).o"
-	done
-	for file in "$source"/tests/fakekernel/*.c; do
-		ar rc "$1/fakekernel.a" "$1/$(basename "$file" .c).o"
+build() {
+	cflags="-std=gnu11 -O1 -pthread -D_GNU_SOURCE -DFUSE_USE_VERSION=314 -DFINODE_DEBUG"
+	cflags="$cflags -DFINODE_TESTING -DFINODE_MUTANTS"
+	cflags="$cflags -I$source/include -I$source/lib -I$source/tests"
+	cflags="$cflags $(pkg-config --cflags cmocka fuse3)"
+	libs=$(pkg-config --libs cmocka)
+	# shellcheck disable=SC2046,SC2086 # names without spaces
+	compile "$source"/lib/*.c "$source"/tests/support/*.c "$source"/tests/fakekernel/*.c \
+		$(printf "$source/tests/test_%s.c\n" $programs)
+	archive lib lib
+	archive support tests/support
+	archive fakekernel tests/fakekernel
+	for name in $programs; do
+		link "$name"
 	done
 }
 
@@ -51,48 +62,44 @@ first_failure() {
 	echo "$name"
 }
 
-# run DIR: the tests, up to the first that fails. Prints who noticed what; 1 if nobody did
+# measure NAME: how long a test program may take: one that hangs has noticed too
+measure() {
+	before=$(date +%s)
+	"$work/test_$1" >"$work/log" 2>&1 || {
+		echo "no mutant: test_$1 fails"
+		cat "$work/log"
+		exit 1
+	}
+	echo $((4 * ($(date +%s) - before) + 4)) >"$work/$1.seconds"
+}
+
+# run LOG: the tests, up to the first that fails. Prints who noticed what; 1 if nobody did
 run() {
 	for name in $programs; do
-		link "$1" "$name"
 		status=0
-		timeout -k 1 $seconds "$1/test_$name" >"$1/log" 2>&1 || status=$?
+		timeout -k 1 "$(cat "$work/$name.seconds")" "$work/test_$name" >"$1" 2>&1 ||
+			status=$?
 		[ $status != 0 ] || continue
 		case $status in
 		124 | 137) how=timeout ;;
 		12[89] | 1[3-9]?) how="signal $((status - 128))" ;;
 		*) how=failed ;;
 		esac
-		echo "noticed by test_$name, $(first_failure "$1/log") ($how)"
+		echo "noticed by test_$name, $(first_failure "$1") ($how)"
 		return 0
 	done
 	return 1
 }
 
-# files_with NAME: what has to be compiled again for this defect
-files_with() {
-	if grep -q "FINODE_MUTANT($1)" "$source"/lib/*.h; then
-		echo "$sources"
-	else
-		grep -l "FINODE_MUTANT($1)" "$source"/lib/*.c
-	fi
-}
-
-# one NAME: builds and tests the library with one defect
+# one NAME: tests the library with one defect
 one() {
-	dir=$work/$1
-	mkdir "$dir"
-	cp "$work"/none/*.o "$dir"
-	# shellcheck disable=SC2046 # names without spaces
-	jobs=1 compile "$dir" "-DFINODE_MUTANT_$1" $(files_with "$1")
-	archive "$dir"
-	if verdict=$(run "$dir"); then
+	export FINODE_MUTANT="$1"
+	if verdict=$(run "$work/$1.log"); then
 		echo "mutant $1: $verdict"
 	else
 		echo "mutant $1: SURVIVES"
 		touch "$work/survivor"
 	fi
-	rm -r "$dir"
 }
 
 # is_out_of_reach NAME: is the defect where this libfuse lets no message through? It is built
@@ -102,23 +109,10 @@ is_out_of_reach() {
 		grep -q "FINODE_MUTANT($1)" "$source/lib/foreign.c" "$source/lib/message.c"
 }
 
-prepare() {
-	cflags="-std=gnu11 -O1 -pthread -D_GNU_SOURCE -DFUSE_USE_VERSION=314 -DFINODE_DEBUG"
-	cflags="$cflags -DFINODE_TESTING -I$source/include -I$source/lib -I$source/tests"
-	cflags="$cflags $(pkg-config --cflags cmocka fuse3)"
-	libs=$(pkg-config --libs cmocka)
-	jobs=$(nproc)
-	programs="$tests $fuse_tests"
-	sources=$(printf '%s\n' "$source"/lib/*.c "$source"/tests/support/*.c \
-		"$source"/tests/fakekernel/*.c)
-	for name in $programs; do
-		sources="$sources $source/tests/test_$name.c"
-	done
-}
-
 source=$(cd "$1" && pwd)
 shift
-prepare
+jobs=$(nproc)
+programs="$tests $fuse_tests"
 if [ "${1:-}" = --one ]; then # this script, started by itself
 	work=$2
 	one "$3"
@@ -128,22 +122,22 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
-mkdir "$work/none"
-# shellcheck disable=SC2086 # names without spaces
-compile "$work/none" '' $sources
-archive "$work/none"
-if verdict=$(run "$work/none"); then
-	echo "no mutant: $verdict"
-	cat "$work/none/log"
-	exit 1
-fi
+build
+for name in $programs; do
+	measure "$name"
+done
 echo "no mutant: all tests pass: $programs"
 
-mutants=${*:-$(find "$source/lib" -name '*.[ch]' ! -name testing.h \
-	-exec grep -oh 'FINODE_MUTANT([a-z_]*)' {} + | sed 's/.*(//; s/)//' | sort -u)}
-no_custom_io=$("$work/none/test_session" 2>&1 | grep -m 1 'built without custom io' || :)
+all=$(find "$source/lib" -name '*.[ch]' ! -name testing.h \
+	-exec grep -oh 'FINODE_MUTANT([a-z_]*)' {} + | sed 's/.*(//; s/)//' | sort -u)
+no_custom_io=$("$work/test_session" 2>&1 | grep -m 1 'built without custom io' || :)
+mutants=${*:-$all}
 chosen=
 for mutant in $mutants; do
+	printf '%s\n' "$all" | grep -qx "$mutant" || {
+		echo "there is no FINODE_MUTANT($mutant) in $source/lib"
+		exit 2
+	}
 	if is_out_of_reach "$mutant"; then
 		echo "SKIPPED: $mutant, ${no_custom_io#SKIPPED: }"
 	else
