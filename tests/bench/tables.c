@@ -120,7 +120,7 @@ static bool wanted(const struct options *o, const struct bench_table *ops)
 /* Each table once, with `size` inodes; with or without names. */
 static void take_turns(const struct options *o, uint64_t size, bool names)
 {
-	struct plan plan = {.size = size, .requests = o->quick ? 10000 : 200000};
+	struct plan plan = {.size = size, .requests = o->quick ? 10000 : 100000};
 
 	for (unsigned int i = 0; i < (o->quick || size > 1000000 ? 2 : 3); i++)
 		plan.threads[i] = 1u << i;

@@ -99,6 +99,13 @@ unsigned int server_fds(pid_t pid);
 typedef int (*step_fn)(const struct turn *turn, unsigned int part, unsigned int parts);
 
 /*
+ * Does `fn` in `parts` processes that begin together. @return 0 or the first errno; what
+ * the server had used before and after
+ */
+int run_parts(const struct turn *turn, unsigned int parts, step_fn fn, struct usage *from,
+	      struct usage *to);
+
+/*
  * Measures `fn`, done by `parts` processes that begin together, and reports under `op` what
  * one of its `count` operations took. @return whether it succeeded; if not, that is what
  * was reported.

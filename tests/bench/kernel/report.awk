@@ -262,8 +262,8 @@ function grown_cell(s, n,    k) {
 }
 
 function growth(    i, n) {
-	print "\nGrowth: look-ups of what is unknown, from a tenth of the files on: µs; µs of CPU; " \
-		"bytes of the server's memory for each file\n"
+	print "\nGrowth: look-ups of what is unknown, by 4 processes, from a tenth of the files " \
+		"on: µs; µs of CPU; bytes of the server's memory for each file\n"
 	printf "| server |"
 	for (n = 10000; n in grown_runs; n *= 10)
 		printf " %s files (%d %s) |", grouped(n), grown_runs[n],

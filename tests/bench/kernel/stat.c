@@ -119,15 +119,19 @@ void do_lookup_one(const struct turn *turn)
 
 /* ---- Growth ---- */
 
+#define GROW_PROCESSES 4
+
 static uint64_t grow_to;
 
 /* From a tenth of it: what is there already was looked up before. */
 static int grow(const struct turn *turn, unsigned int part, unsigned int parts)
 {
+	const uint64_t from = grow_to == 10000 ? 0 : grow_to / 10 / FILES_PER_DIR;
+	const uint64_t dirs = grow_to / FILES_PER_DIR - from;
+
 	(void)turn;
-	(void)part;
-	(void)parts;
-	return stat_many(grow_to == 10000 ? 0 : grow_to / 10, grow_to);
+	return stat_many((from + dirs * part / parts) * FILES_PER_DIR,
+			 (from + dirs * (part + 1) / parts) * FILES_PER_DIR);
 }
 
 void do_grow(const struct turn *turn)
@@ -140,22 +144,19 @@ void do_grow(const struct turn *turn)
 	for (grow_to = 10000; grow_to <= most && (!own || grow_to <= own); grow_to *= 10) {
 		struct usage from, to;
 		const uint64_t count = grow_to == 10000 ? grow_to : grow_to / 10 * 9;
-		int err;
+		int err = run_parts(turn, GROW_PROCESSES, grow, &from, &to);
 
-		server_usage(turn->pid, &from);
-		err = grow(turn, 0, 1);
-		server_usage(turn->pid, &to);
 		if (err) {
-			sample_send(turn, "grow", "error", grow_to, 1, err);
+			sample_send(turn, "grow", "error", grow_to, GROW_PROCESSES, err);
 			return;
 		}
-		sample_send(turn, "grow", "time", grow_to, 1,
+		sample_send(turn, "grow", "time", grow_to, GROW_PROCESSES,
 			    (double)(to.time - from.time) / (double)count);
 		if (!turn->pid)
 			continue;
-		sample_send(turn, "grow", "cpu", grow_to, 1,
+		sample_send(turn, "grow", "cpu", grow_to, GROW_PROCESSES,
 			    (double)(to.cpu - from.cpu) / (double)count);
-		sample_send(turn, "grow", "bytes", grow_to, 1,
+		sample_send(turn, "grow", "bytes", grow_to, GROW_PROCESSES,
 			    (double)(server_memory(turn->pid, "VmRSS") - empty) * 1024 /
 				    (double)grow_to);
 	}

@@ -56,10 +56,9 @@ static int wait_for(unsigned int parts)
 	return err;
 }
 
-bool step(const struct turn *turn, const char *op, uint64_t count, unsigned int parts,
-	  step_fn fn)
+int run_parts(const struct turn *turn, unsigned int parts, step_fn fn, struct usage *from,
+	      struct usage *to)
 {
-	struct usage from, to;
 	int start[2], err;
 	char byte;
 
@@ -82,10 +81,19 @@ bool step(const struct turn *turn, const char *op, uint64_t count, unsigned int 
 	close(start[0]);
 	if (turn->pid)
 		server_reset_peak(turn->pid);
-	server_usage(turn->pid, &from);
+	server_usage(turn->pid, from);
 	close(start[1]);
 	err = wait_for(parts);
-	server_usage(turn->pid, &to);
+	server_usage(turn->pid, to);
+	return err;
+}
+
+bool step(const struct turn *turn, const char *op, uint64_t count, unsigned int parts,
+	  step_fn fn)
+{
+	struct usage from, to;
+	int err = run_parts(turn, parts, fn, &from, &to);
+
 	if (err)
 		sample_send(turn, op, "error", count, parts, err);
 	else
