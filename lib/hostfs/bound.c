@@ -21,8 +21,8 @@
 #define BATCHES	   16	/* that are asked for at once, beyond three quarters */
 #define PATIENCE   3000 /* milliseconds for the first FORGET */
 #define WAITERS	   4	/* threads that may wait: somebody has to read the FORGETs */
-#define TRIES	   8
-#define GENERATION 8 /* of the budget: how much more until it is asked again */
+#define TRIES	   8	/* after the first */
+#define GENERATION 8	/* of the budget: how much more until it is asked again */
 
 /* @return 1 at the end of the table, 0 before, or a negative errno */
 static int prune_batch(struct finode_session *session, uint64_t *cursor)
@@ -85,38 +85,40 @@ static bool wait_for_room(fuse_req_t req, struct hostfs_state *state)
 	return room;
 }
 
-/* Another thread may take the room that one has waited for: then once more. */
-static int obtain_with_room(fuse_req_t req, struct object *object, struct finode **out)
+/*
+ * After a try that ended with err: once more? Another thread may take the room that one has
+ * waited for. What is refused in the end is counted.
+ */
+static bool try_again(fuse_req_t req, int err, int *tries)
 {
 	struct hostfs_state *state = hostfs__state(req);
-	int found = hostfs__object_obtain(object, out);
 
-	for (int i = 0; i < TRIES && found == -ENFILE && wait_for_room(req, state); i++)
-		found = hostfs__object_obtain(object, out);
-	return found;
+	if (err != -ENFILE)
+		return false;
+	if ((*tries)++ < TRIES && wait_for_room(req, state))
+		return true;
+	hostfs__backing_refused(state);
+	return false;
 }
 
 int hostfs__obtain(fuse_req_t req, struct object *object, struct finode **out)
 {
-	struct hostfs_state *state = hostfs__state(req);
-	int found;
+	int found, tries = 0;
 
 	if (!object->handle)
-		ask_in_time(req, state);
-	found = obtain_with_room(req, object, out);
-	if (found == -ENFILE)
-		hostfs__backing_refused(state);
+		ask_in_time(req, hostfs__state(req));
+	do
+		found = hostfs__object_obtain(object, out);
+	while (try_again(req, found, &tries));
 	return found;
 }
 
 int hostfs__reserve(fuse_req_t req)
 {
-	struct hostfs_state *state = hostfs__state(req);
-	int err = hostfs__backing_try(state);
+	int err, tries = 0;
 
-	for (int i = 0; i < TRIES && err && wait_for_room(req, state); i++)
-		err = hostfs__backing_try(state);
-	if (err)
-		hostfs__backing_refused(state);
+	do
+		err = hostfs__backing_try(hostfs__state(req));
+	while (try_again(req, err, &tries));
 	return err;
 }
