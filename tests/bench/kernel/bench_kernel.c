@@ -280,7 +280,7 @@ static void profile(const struct options *o)
 			.server = s, .sizes = o->sizes, .root = sources, .source = source};
 		pid_t perf;
 
-		if (!s->command[0] || !(s->groups & STAT) || !takes_part(o, s, PROFILE))
+		if (!s->command[0] || !takes_part(o, s, STAT))
 			continue;
 		turn.pid = server_start(s, source, mnt, false);
 		if (turn.pid < 0)

@@ -27,7 +27,6 @@ enum group {
 	PROGRAMS = 1 << 4,
 	DATA = 1 << 5,
 	GROW = 1 << 6,
-	PROFILE = 1 << 7,
 };
 
 struct server {
@@ -116,6 +115,9 @@ void sample_send(const struct turn *turn, const char *op, const char *metric, ui
 		 unsigned int processes, double value);
 /* Dentries and inodes leave the memory of the host, and of all mounts. */
 void drop_caches(void);
+/* The source is in the memory of the host, so that servers are compared and nothing else.
+ */
+void warm_up(const struct turn *turn);
 /* Until the kernel believes nothing any more: all servers say one second. */
 void let_expire(void);
 

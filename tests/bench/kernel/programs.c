@@ -48,9 +48,6 @@ static int git_status(const struct turn *turn, unsigned int part, unsigned int p
 
 void do_git(const struct turn *turn)
 {
-	uint64_t files;
-
-	if (tree_walk(turn->source, &files) != 0)
-		bench_die(turn->source);
+	warm_up(turn);
 	step(turn, "git-status", turn->sizes->git, 1, git_status);
 }

@@ -109,12 +109,13 @@ function failure(s, op, other,    e, failed, all) {
 		(failed < all ? ", " failed " of " all : "")
 }
 
-function header(first,    i) {
+# The first cells of it, so many; then a column for each of those chosen.
+function header(first, cells,    i) {
 	printf "| %s |", first
 	for (i = 1; i <= columns; i++)
 		printf " %s |", column[i]
-	printf "\n|---|"
-	for (i = 1; i <= columns; i++)
+	printf "\n|"
+	for (i = 1; i <= cells + columns; i++)
 		printf "---|"
 	print ""
 }
@@ -144,13 +145,7 @@ function rate_cell(op,    t) {
 function ratios(    i, c) {
 	print "\nHow many times what the source directory takes: median (least-most)\n"
 	choose("native")
-	printf "| workload | files, links or MiB | native |"
-	for (c = 1; c <= columns; c++)
-		printf " %s |", column[c]
-	printf "\n|---|---|---|"
-	for (c = 1; c <= columns; c++)
-		printf "---|"
-	print ""
+	header("workload | files, links or MiB | native", 3)
 	for (i = 1; i <= n_ops; i++) {
 		if (!has("native", ops[i], "time"))
 			continue
@@ -164,7 +159,7 @@ function ratios(    i, c) {
 function against(    i, c, ours) {
 	print "\nHow many times what passthrough takes: more than 1 is slower than it\n"
 	choose("native passthrough")
-	header("workload")
+	header("workload", 1)
 	for (i = 1; i <= n_ops; i++) {
 		ours = get("passthrough", ops[i], "time")
 		if (!ours)
@@ -190,7 +185,7 @@ function cpu_cell(s, op,    cpu) {
 function cpu(    i, c) {
 	print "\nCPU of the server in µs, for each operation or MiB (of it in user mode)\n"
 	choose("native")
-	header("workload")
+	header("workload", 1)
 	for (i = 1; i <= n_ops; i++) {
 		if (!has("passthrough", ops[i], "cpu"))
 			continue
@@ -204,7 +199,7 @@ function cpu(    i, c) {
 function resources(    i, c, s, op) {
 	print "\nMost memory of the server in MB; file descriptors at the end\n"
 	choose("native")
-	header("workload")
+	header("workload", 1)
 	for (i = 1; i <= n_ops; i++) {
 		op = ops[i]
 		if (op !~ /^(stat-cold|limit-cold|lookup-one\/1|create|untar|git-status|read-seq-1M)$/ ||
@@ -264,14 +259,11 @@ function grown_cell(s, n,    k) {
 function growth(    i, n) {
 	print "\nGrowth: look-ups of what is unknown, by 4 processes, from a tenth of the files " \
 		"on: µs; µs of CPU; bytes of the server's memory for each file\n"
-	printf "| server |"
+	columns = 0
 	for (n = 10000; n in grown_runs; n *= 10)
-		printf " %s files (%d %s) |", grouped(n), grown_runs[n],
-			grown_runs[n] == 1 ? "round" : "rounds"
-	printf "\n|---|"
-	for (n = 10000; n in grown_runs; n *= 10)
-		printf "---|"
-	print ""
+		column[++columns] = sprintf("%s files (%d %s)", grouped(n), grown_runs[n],
+			grown_runs[n] == 1 ? "round" : "rounds")
+	header("server", 1)
 	for (i = 1; i <= count; i++) {
 		if (!((names[i] "/10000/time") in grown))
 			continue

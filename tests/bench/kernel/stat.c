@@ -10,52 +10,47 @@
 
 /* ---- Walks ---- */
 
-static int walk_all(uint64_t wanted)
+static uint64_t wanted; /* so many files are in the tree */
+
+static int walk(const struct turn *turn, unsigned int part, unsigned int parts)
 {
 	uint64_t files;
 	int err = tree_walk(".", &files);
 
+	(void)turn;
+	(void)part;
+	(void)parts;
 	return err ? err : files == wanted ? 0 : ENODATA;
 }
 
-static int walk_stat(const struct turn *turn, unsigned int part, unsigned int parts)
+/* As soon as the mount is there, and when what was believed has expired. */
+static void walk_twice(const struct turn *turn, const char *cold, const char *warm)
 {
-	(void)part;
-	(void)parts;
-	return walk_all(turn->sizes->stat);
-}
-
-static int walk_limit(const struct turn *turn, unsigned int part, unsigned int parts)
-{
-	(void)part;
-	(void)parts;
-	return walk_all(turn->sizes->limit);
+	drop_caches();
+	if (!step(turn, cold, wanted, 1, walk))
+		return;
+	let_expire();
+	step(turn, warm, wanted, 1, walk);
 }
 
 void do_stat(const struct turn *turn)
 {
-	drop_caches();
-	if (!step(turn, "stat-cold", turn->sizes->stat, 1, walk_stat))
-		return;
-	let_expire();
-	step(turn, "stat-warm", turn->sizes->stat, 1, walk_stat);
+	wanted = turn->sizes->stat;
+	walk_twice(turn, "stat-cold", "stat-warm");
 }
 
 void do_limit(const struct turn *turn)
 {
-	drop_caches();
-	if (!step(turn, "limit-cold", turn->sizes->limit, 1, walk_limit))
-		return;
-	let_expire();
-	step(turn, "limit-warm", turn->sizes->limit, 1, walk_limit);
+	wanted = turn->sizes->limit;
+	walk_twice(turn, "limit-cold", "limit-warm");
 }
 
 /* perf(1) looks on, so the times are nothing. */
 void do_profile(const struct turn *turn)
 {
+	wanted = turn->sizes->stat;
 	drop_caches();
-	if (turn->server->groups & STAT)
-		step(turn, "profile", turn->sizes->stat, 1, walk_stat);
+	step(turn, "profile", wanted, 1, walk);
 }
 
 /* ---- Names ---- */
@@ -94,15 +89,6 @@ static int lookup_one(const struct turn *turn, unsigned int part, unsigned int p
 			return errno;
 	}
 	return 0;
-}
-
-/* The source is in the host's memory, so that servers are compared and nothing else. */
-static void warm_up(const struct turn *turn)
-{
-	uint64_t files;
-
-	if (tree_walk(turn->source, &files) != 0)
-		bench_die(turn->source);
 }
 
 void do_lookup_many(const struct turn *turn)

@@ -111,6 +111,14 @@ void drop_caches(void)
 	close(fd);
 }
 
+void warm_up(const struct turn *turn)
+{
+	uint64_t files;
+
+	if (tree_walk(turn->source, &files) != 0)
+		bench_die(turn->source);
+}
+
 void let_expire(void)
 {
 	const struct timespec more_than_a_second = {1, 100000000};
