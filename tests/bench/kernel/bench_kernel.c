@@ -46,7 +46,8 @@ static const struct workload workloads[] = {
 	{"untar, rm -r", PROGRAMS, "change", do_untar, 5, 1},
 	{"git status", PROGRAMS, "git", do_git, 5, 1},
 	{"reading and writing", DATA, "data", do_data, 5, 1},
-	{"growth", GROW, "grow", do_grow, 5, 1},
+	{"many small files", MANY, "tmpfs/many", do_many, 1, 1},
+	{"growth", GROW, "tmpfs/grow", do_grow, 5, 1},
 	{NULL, 0, NULL, NULL, 0, 0},
 };
 
@@ -55,6 +56,7 @@ static const struct sizes full = {
 	.limit = 200000,
 	.lookup = 5000,
 	.change = 1000,
+	.many = 100000,
 	.links = 1000,
 	.renames = 3200,
 	.source = 800,
@@ -69,6 +71,7 @@ static const struct sizes small = {
 	.limit = 5000,
 	.lookup = 1000,
 	.change = 500,
+	.many = 2000,
 	.links = 200,
 	.renames = 3200,
 	.source = 200,
@@ -169,7 +172,7 @@ static void give_turn(struct turn *turn, void (*fn)(const struct turn *turn))
 /* The source as it was; what is left in it was left by a turn that failed. */
 static void clean(const struct workload *w, const char *source)
 {
-	if (w->group != CHANGE && strcmp(w->source, "change") != 0)
+	if (w->group != MANY && strcmp(w->source, "change") != 0)
 		return;
 	tree_remove(source);
 	if (mkdir(source, 0755) != 0)
@@ -210,36 +213,39 @@ static bool takes_part(const struct options *o, const struct server *server,
 	       (!o->only || strcmp(o->only, server->name) == 0 || !server->command[0]);
 }
 
-/* A million files are made in seconds there, and no disk is in the way. */
-static void mount_tmpfs(const struct options *o)
+/* Files are made in microseconds there, and no disk is in the way. */
+static void mount_tmpfs(const struct options *o, const struct workload *w)
 {
 	char path[300];
 
-	snprintf(path, sizeof(path), "%s/grow", sources);
+	snprintf(path, sizeof(path), "%s/tmpfs", sources);
 	if (mkdir(path, 0755) != 0 ||
 	    mount("finode-bench", path, "tmpfs", 0, "nr_inodes=0") != 0)
 		bench_die(path);
-	tree_make(path, o->sizes->grow, "", 0);
+	snprintf(path, sizeof(path), "%s/%s", sources, w->source);
+	tree_make(path, w->group == GROW ? o->sizes->grow : 0, "", 0);
 }
 
 static void unmount_tmpfs(void)
 {
 	char path[300];
 
-	snprintf(path, sizeof(path), "%s/grow", sources);
+	snprintf(path, sizeof(path), "%s/tmpfs", sources);
 	umount2(path, MNT_DETACH);
 	rmdir(path);
 }
 
 static void run_workload(const struct options *o, const struct workload *w)
 {
-	if (w->group == GROW)
-		mount_tmpfs(o);
+	const bool in_memory = w->group & (GROW | MANY);
+
+	if (in_memory)
+		mount_tmpfs(o, w);
 	for (unsigned int round = 0; round < w->rounds && round < o->most_rounds; round++)
 		for (const struct server *s = servers; s->name; s++)
 			if (takes_part(o, s, w->group))
 				run_server(o, w, s, round);
-	if (w->group == GROW)
+	if (in_memory)
 		unmount_tmpfs();
 	fprintf(stderr, "%s: %.0f s\n", w->name, (double)(now_ns() - began) / 1e9);
 }

@@ -13,6 +13,7 @@
 #define DIRS	  16
 #define FARM	  50 /* files that have many links */
 #define STORMERS  2
+#define SHARERS	  4 /* processes that share many files */
 #define FILE_SIZE 1024
 
 static void name_of(char name[48], const char *kind, uint64_t dir, uint64_t i)
@@ -20,14 +21,15 @@ static void name_of(char name[48], const char *kind, uint64_t dir, uint64_t i)
 	snprintf(name, 48, "c%" PRIu64 "/%s%" PRIu64, dir % DIRS, kind, i);
 }
 
+static uint64_t files; /* small ones that are made, looked at and removed */
+
 static int create(const struct turn *turn, unsigned int part, unsigned int parts)
 {
 	static const char content[FILE_SIZE];
 	char name[48];
 
-	(void)part;
-	(void)parts;
-	for (uint64_t i = 0; i < turn->sizes->change; i++) {
+	(void)turn;
+	for (uint64_t i = part; i < files; i += parts) {
 		int fd;
 
 		name_of(name, "f", i, i);
@@ -43,9 +45,8 @@ static int look(const struct turn *turn, unsigned int part, unsigned int parts)
 	struct stat st;
 	char name[48];
 
-	(void)part;
-	(void)parts;
-	for (uint64_t i = 0; i < turn->sizes->change; i++) {
+	(void)turn;
+	for (uint64_t i = part; i < files; i += parts) {
 		name_of(name, "f", i, i);
 		if (lstat(name, &st) < 0)
 			return errno;
@@ -86,11 +87,11 @@ static int farm(const struct turn *turn, unsigned int part, unsigned int parts)
 /* Files wander from directory to directory, and back in the end. */
 static int storm(const struct turn *turn, unsigned int part, unsigned int parts)
 {
-	const uint64_t files = 100, rounds = turn->sizes->renames / parts / files / DIRS;
+	const uint64_t each = 100, rounds = turn->sizes->renames / parts / each / DIRS;
 	char from[48], to[48];
 
 	for (uint64_t i = 0; i < rounds * DIRS; i++) {
-		for (uint64_t f = 0; f < files; f++) {
+		for (uint64_t f = 0; f < each; f++) {
 			const uint64_t file = part + parts * f;
 
 			name_of(from, "f", file + i, file);
@@ -106,9 +107,8 @@ static int remove_all(const struct turn *turn, unsigned int part, unsigned int p
 {
 	char name[48];
 
-	(void)part;
-	(void)parts;
-	for (uint64_t i = 0; i < turn->sizes->change; i++) {
+	(void)turn;
+	for (uint64_t i = part; i < files; i += parts) {
 		name_of(name, "f", i, i);
 		if (unlink(name) < 0)
 			return errno;
@@ -116,9 +116,8 @@ static int remove_all(const struct turn *turn, unsigned int part, unsigned int p
 	return 0;
 }
 
-void do_change(const struct turn *turn)
+static void make_dirs(void)
 {
-	const struct sizes *sizes = turn->sizes;
 	char name[48];
 
 	for (int i = 0; i < DIRS; i++) {
@@ -126,11 +125,30 @@ void do_change(const struct turn *turn)
 		if (mkdir(name, 0755) < 0)
 			bench_die(name);
 	}
-	if (!step(turn, "create", sizes->change, 1, create))
+}
+
+void do_change(const struct turn *turn)
+{
+	const struct sizes *sizes = turn->sizes;
+
+	make_dirs();
+	files = sizes->change;
+	if (!step(turn, "create", files, 1, create))
 		return;
 	step(turn, "links", sizes->links * 3, 1, farm);
 	step(turn, "renames", sizes->renames, STORMERS, storm);
 	let_expire();
-	step(turn, "stat-small", sizes->change, 1, look);
-	step(turn, "unlink", sizes->change, 1, remove_all);
+	step(turn, "stat-small", files, 1, look);
+	step(turn, "unlink", files, 1, remove_all);
+}
+
+void do_many(const struct turn *turn)
+{
+	make_dirs();
+	files = turn->sizes->many;
+	if (!step(turn, "create-many", files, SHARERS, create))
+		return;
+	let_expire();
+	step(turn, "stat-many", files, SHARERS, look);
+	step(turn, "unlink-many", files, SHARERS, remove_all);
 }

@@ -27,6 +27,7 @@ enum group {
 	PROGRAMS = 1 << 4,
 	DATA = 1 << 5,
 	GROW = 1 << 6,
+	MANY = 1 << 7,
 };
 
 struct server {
@@ -41,7 +42,7 @@ extern const struct server servers[];
 
 /* How large everything is. */
 struct sizes {
-	uint64_t stat, limit, lookup, change, links, renames, source, git, data;
+	uint64_t stat, limit, lookup, change, many, links, renames, source, git, data;
 	uint64_t grow;	     /* at most */
 	uint64_t grow_often; /* at most, but for the first round */
 };
@@ -129,6 +130,7 @@ void do_lookup_many(const struct turn *turn);
 void do_lookup_one(const struct turn *turn);
 void do_grow(const struct turn *turn);
 void do_change(const struct turn *turn);
+void do_many(const struct turn *turn);
 void do_untar(const struct turn *turn);
 void do_git(const struct turn *turn);
 void do_data(const struct turn *turn);

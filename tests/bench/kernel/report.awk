@@ -5,6 +5,7 @@
 BEGIN {
 	n_ops = split("stat-cold stat-warm limit-cold limit-warm lookup-many/1 lookup-many/2 " \
 		"lookup-many/4 lookup-one/1 lookup-one/2 lookup-one/4 create stat-small unlink " \
+		"create-many stat-many unlink-many " \
 		"links renames untar rm-r git-status read-seq-4k read-seq-1M read-rand-4k " \
 		"read-rand-1M read-mmap write-seq-4k write-seq-1M write-rand-4k write-rand-1M",
 		ops, " ")
@@ -17,13 +18,16 @@ BEGIN {
 	says["stat-small"] = "stat of small files"
 	says["create"] = "create small files"
 	says["unlink"] = "unlink small files"
+	says["create-many"] = "create many small files, 4 processes"
+	says["stat-many"] = "stat of them, 4 processes"
+	says["unlink-many"] = "unlink them, 4 processes"
 	says["links"] = "hardlinks: make, stat, unlink"
 	says["renames"] = "renames, 2 processes"
 	says["untar"] = "untar, for each file"
 	says["rm-r"] = "rm -r, for each file"
 	says["git-status"] = "git status, for each file"
 	split("", names)
-	errors[2] = "ENOENT"; errors[5] = "EIO"; errors[23] = "ENFILE"; errors[24] = "EMFILE"
+	errors[2] = "ENOENT"; errors[5] = "EIO"; errors[9] = "EBADF"; errors[23] = "ENFILE"; errors[24] = "EMFILE"
 	errors[61] = "wrong result"; errors[107] = "ENOTCONN"; errors[110] = "hangs"
 	errors[116] = "ESTALE"; errors[117] = "EUCLEAN"
 }
