@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# check_locking_doc.sh SOURCE: docs/locking.md names the ranks of lib/lock.h, in their order,
+# check_locking_doc.sh SOURCE: docs/locking.md names the ranks of lib/base/lock.h, in their order,
 # and has a row for every public function that is not a mere accessor.
 set -eu
 cd "$1"
-enum=$(sed -n 's/^\t\(LOCK_RANK_[A-Z]*\) = .*/\1/p' lib/lock.h)
+enum=$(sed -n 's/^\t\(LOCK_RANK_[A-Z]*\) = .*/\1/p' lib/base/lock.h)
 doc=$(sed -n 's/^| `\(LOCK_RANK_[A-Z]*\)`.*/\1/p' docs/locking.md)
-[ -n "$enum" ] || { echo "no ranks found in lib/lock.h"; exit 1; }
+[ -n "$enum" ] || { echo "no ranks found in lib/base/lock.h"; exit 1; }
 if [ "$enum" != "$doc" ]; then
-	echo "lib/lock.h has:" $enum
+	echo "lib/base/lock.h has:" $enum
 	echo "docs/locking.md has:" $doc
 	exit 1
 fi

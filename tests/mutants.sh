@@ -45,7 +45,8 @@ build() {
 	cflags="$cflags $(pkg-config --cflags cmocka fuse3)"
 	libs=$(pkg-config --libs cmocka)
 	# shellcheck disable=SC2046,SC2086 # names without spaces
-	compile "$source"/lib/*.c "$source"/tests/support/*.c "$source"/tests/fakekernel/*.c \
+	compile "$source"/lib/base/*.c "$source"/lib/core/*.c "$source"/lib/names/*.c \
+		"$source"/lib/mounts/*.c "$source"/lib/fuse/*.c "$source"/tests/support/*.c "$source"/tests/fakekernel/*.c \
 		$(printf "$source/tests/test_%s.c\n" $programs)
 	archive lib lib
 	archive support tests/support

@@ -2,7 +2,7 @@
 /* nlookup: guarantees C and D, against a kernel that counts right and one that does not. */
 #include "support/fixture.h"
 
-#include "inode.h"
+#include "core/inode.h"
 
 static uint64_t nlookup(struct finode *inode)
 {

@@ -9,7 +9,7 @@
 #include <linux/fuse.h>
 #include <stdio.h>
 
-#include "inode.h"
+#include "core/inode.h"
 
 static void test_c_every_kind_of_entry_reply_counts_one(void **state)
 {

@@ -2,7 +2,7 @@
 /* The index of one shard, against a plain array that knows what is in it. */
 #include "support/fixture.h"
 
-#include "index.h"
+#include "core/index.h"
 
 #define MOST 4000
 

@@ -2,7 +2,7 @@
 /* The order of locks, and that no callback runs under one (F): debug builds must notice. */
 #include "support/fixture.h"
 
-#include "lock.h"
+#include "base/lock.h"
 
 #include <signal.h>
 #include <sys/wait.h>

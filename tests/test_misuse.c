@@ -5,7 +5,7 @@
  */
 #include "support/fixture.h"
 
-#include "inode.h"
+#include "core/inode.h"
 
 /* As if 2^31 requests held it: nothing more is given out, and nothing breaks. */
 static void test_e_references_stop_at_their_limit(void **state)

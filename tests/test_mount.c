@@ -7,7 +7,7 @@
 
 #include <sys/sysmacros.h>
 
-#include "mount.h"
+#include "core/mount.h"
 
 /* ---- Life ---- */
 

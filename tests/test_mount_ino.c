@@ -5,7 +5,7 @@
  */
 #include "support/mounts_fixture.h"
 
-#include "mount.h"
+#include "core/mount.h"
 
 #define DEV 100u
 

@@ -3,7 +3,7 @@
  */
 #include "support/mounts_fixture.h"
 
-#include "mount.h"
+#include "core/mount.h"
 
 /* A mount in a table whose kernel takes submounts. @return its root */
 static struct finode *begin(struct mounts_fixture *m,

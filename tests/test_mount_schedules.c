@@ -6,7 +6,7 @@
 #include "support/mounts_fixture.h"
 #include "support/schedule.h"
 
-#include "mount.h"
+#include "core/mount.h"
 
 /* An actor and the one call that it makes. */
 struct party {

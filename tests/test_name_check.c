@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "names.h"
+#include "names/names.h"
 
 static void test_dump_has_a_line_for_each_name(void **state)
 {

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "names.h"
+#include "names/names.h"
 
 /* /a, /b, /a/d, /a/d/f and, on request, /b/e */
 struct tree {

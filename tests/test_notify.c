@@ -13,8 +13,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "protocol.h"
-#include "session.h"
+#include "fuse/protocol.h"
+#include "fuse/session.h"
 
 #define SEEN_MAX 16
 

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "inode.h"
+#include "core/inode.h"
 
 /* An actor and the one call that it makes. */
 struct party {

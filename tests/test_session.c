@@ -12,7 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "protocol.h"
+#include "fuse/protocol.h"
 
 static struct finode_session_stats session_stats(struct world *w)
 {

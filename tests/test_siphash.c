@@ -5,7 +5,7 @@
  */
 #include "support/fixture.h"
 
-#include "siphash.h"
+#include "base/siphash.h"
 
 static unsigned char counting[64];
 

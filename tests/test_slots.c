@@ -2,8 +2,8 @@
 /* Slots alone: ids, references, growth under readers, the end of a sequence. */
 #include "support/fixture.h"
 
-#include "memory.h"
-#include "slots.h"
+#include "base/memory.h"
+#include "core/slots.h"
 
 static void *allocate(size_t size, void *user)
 {

@@ -2,7 +2,7 @@
 /* The table as a whole: how it is made, how it ends (J), no memory (K), what it shows. */
 #include "support/fixture.h"
 
-#include "inode.h"
+#include "core/inode.h"
 
 static void *counting_nothing(size_t size, void *user)
 {

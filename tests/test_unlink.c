@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "names.h"
+#include "names/names.h"
 
 /* One file, /f, whose object is held or not; the others of the table are not looked at. */
 static struct {

@@ -23,7 +23,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "bound.h"
+#include "reclaim.h"
 #include "internal.h"
 
 #define ENTRIES_SIZE 32768

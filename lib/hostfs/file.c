@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "bound.h"
+#include "reclaim.h"
 #include "internal.h"
 
 #define OPEN_FLAGS                                                                         \

@@ -13,14 +13,14 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-#include "absent.h"
+#include "negative.h"
 #include "backing.h"
 #include "caller.h"
-#include "lately.h"
+#include "recent.h"
 #include "lock.h"
 #include "mounts.h"
 #include "object.h"
-#include "through.h"
+#include "passthrough.h"
 
 /* Operations have libfuse's signatures, and no use for all of their arguments. */
 #define UNUSED __attribute__((unused))

@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "bound.h"
+#include "reclaim.h"
 #include "internal.h"
 
 /* ---- Looking up ---- */

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "connection.h"
-#include "protocol.h"
+#include "fuse/protocol.h"
 #include "wire.h"
 
 #define MESSAGE_MAX (1u << 17)

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "connection.h"
-#include "protocol.h"
+#include "fuse/protocol.h"
 
 #define DIR_REPLY_MAX 65536
 

@@ -4,7 +4,7 @@
 
 #include <dirent.h>
 
-#include "session.h"
+#include "fuse/session.h"
 
 static void *allocate(size_t size, void *user)
 {

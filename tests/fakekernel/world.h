@@ -47,7 +47,7 @@ void world_finish(struct world *w, bool destroy);
 /* The same after world_assert_balanced(). */
 void world_end(struct world *w, bool destroy);
 
-/* Does libfuse let the session see each message? See lib/session.h. */
+/* Does libfuse let the session see each message? See lib/fuse/session.h. */
 bool world_is_interposed(struct world *w);
 
 struct finode_stats world_stats(struct world *w);

@@ -29,8 +29,8 @@
 #include <sys/eventfd.h>
 #include <sys/uio.h>
 
-#include "message.h"
-#include "protocol.h"
+#include "fuse/message.h"
+#include "fuse/protocol.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

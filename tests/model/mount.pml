@@ -2,8 +2,8 @@
 /*
  * The life of a mount with its inodes, for every order of steps of a few threads.
  *
- * This file owns a model of lib/mount.c and of the announcements of lib/mount_root.c, with
- * what of lib/inode.c and lib/count.c touches them: the references of a mount, obtain, put,
+ * This file owns a model of lib/core/mount.c and of the announcements of lib/mounts/crossing.c, with
+ * what of lib/core/inode.c and lib/core/count.c touches them: the references of a mount, obtain, put,
  * crossing, announcing and withdrawing, FORGET, detach, the end of the connection. Spin
  * walks through every state that the model can reach and looks at every CHECK in each. It is
  * a model, not the code: docs/verification.md says what stands for what, and what is left

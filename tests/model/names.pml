@@ -25,7 +25,7 @@
  *   - The end: when all of them are done, nothing may be left that should have gone.
  *
  * The state of the backing object, under the lock of the inode's names, is that of
- * lib/unlink.h:
+ * lib/names/unlink.h:
  *
  *               no link, no name, no file             no pin
  *        HELD ----------------------------> WANTED ---------> LETTING_GO  unlinked() runs

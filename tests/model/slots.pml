@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The shard's lock and condition, and the slot words of lib/slots.h: a part of inode.pml.
+ * The shard's lock and condition, and the slot words of lib/core/slots.h: a part of inode.pml.
  *
  * This file owns the steps in which a reference is taken or dropped, but for the last one,
  * which is put_last()'s. A word is `seq * 8 + refs`.

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "inode.h"
+#include "core/inode.h"
 
 __attribute__((format(printf, 2, 3))) static void differ(struct model *m,
 							 const char *format, ...)

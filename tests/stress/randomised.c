@@ -18,7 +18,7 @@
  */
 #include "randomised.h"
 
-#include "inode.h"
+#include "core/inode.h"
 #include "model.h"
 
 #include <getopt.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "mounts_fixture.h"
 
-#include "mount.h"
+#include "core/mount.h"
 
 #define PLACE_CANARY 0x91aceu
 

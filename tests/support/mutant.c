@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "testing.h"
+#include "base/testing.h"
 
 static const char *chosen;
 

@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "fixture.h"
-#include "testing.h"
+#include "base/testing.h"
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Schedules: threads that a test stops at the library's yield points (lib/testing.h) and
+ * Schedules: threads that a test stops at the library's yield points (lib/base/testing.h) and
  * lets go one after another, so that an order of steps that chance brings once in a
  * million runs happens in every one.
  *

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See slots.h. This file owns the segments, the pools and the life of a slot number. */
+#include "core/slots.h"
+
+#include <errno.h>
+
+#include "base/memory.h"
+#include "base/testing.h"
+
+static uint64_t segment_size(unsigned int k)
+{
+	return 1ull << (k + SLOTS_FIRST_BITS);
+}
+
+int finode__slots_init(struct slots *slots, const struct finode_allocator *allocator)
+{
+	for (unsigned int k = 0; k < SLOTS_SEGMENTS; k++)
+		atomic_init(&slots->segment[k], NULL);
+	atomic_init(&slots->end, 0);
+	slots->allocator = allocator;
+	slots->bytes = 0;
+	return finode__lock_init(&slots->grow, LOCK_RANK_SLOTS);
+}
+
+void finode__slots_finish(struct slots *slots)
+{
+	for (unsigned int k = 0; k < SLOTS_SEGMENTS; k++) {
+		struct slot *segment = atomic_load(&slots->segment[k]);
+
+		if (segment)
+			memory_put(slots->allocator, &slots->bytes, segment,
+				   segment_size(k) * sizeof(*segment));
+	}
+	finode__lock_finish(&slots->grow);
+}
+
+uint64_t finode__slots_bytes(struct slots *slots)
+{
+	uint64_t bytes;
+
+	lock_take(&slots->grow);
+	bytes = slots->bytes;
+	lock_release(&slots->grow);
+	return bytes;
+}
+
+/* Makes sure that the segment of `number` exists. The grow lock is held. */
+static int segment_ensure_locked(struct slots *slots, uint64_t number)
+{
+	uint64_t place = number + segment_size(0);
+	unsigned int k = 63 - (unsigned int)__builtin_clzll(place) - SLOTS_FIRST_BITS;
+	struct slot *segment;
+
+	if (k >= SLOTS_SEGMENTS)
+		return -ENOMEM;
+	if (atomic_load_explicit(&slots->segment[k], memory_order_relaxed))
+		return 0;
+	segment = memory_get(slots->allocator, &slots->bytes,
+			     segment_size(k) * sizeof(*segment));
+	if (!segment)
+		return -ENOMEM;
+	atomic_store_explicit(&slots->segment[k], segment, memory_order_release);
+	return 0;
+}
+
+/*
+ * Gives the pool its next batch of fresh numbers. Batches are aligned and smaller than
+ * any segment, so one batch lies in one segment.
+ */
+static int pool_refill(struct slots *slots, struct slots_pool *pool)
+{
+	uint64_t first;
+	int err;
+
+	lock_take(&slots->grow);
+	first = atomic_load_explicit(&slots->end, memory_order_relaxed);
+	err = segment_ensure_locked(slots, first);
+	if (!err)
+		atomic_store_explicit(&slots->end, first + SLOTS_BATCH,
+				      memory_order_release);
+	lock_release(&slots->grow);
+	if (err)
+		return err;
+	pool->fresh = (uint32_t)(first ? first : 1); /* number 0 stays unused */
+	pool->fresh_end = (uint32_t)(first + SLOTS_BATCH);
+	return 0;
+}
+
+int finode__slots_alloc(struct slots *slots, struct slots_pool *pool, void *object,
+			uint64_t *id)
+{
+	struct slot *slot;
+	uint32_t number;
+
+	if (pool->free) {
+		number = pool->free;
+		slot = slots_find(slots, number);
+		pool->free = slot->next_free;
+	} else {
+		if (pool->fresh == pool->fresh_end) {
+			int err = pool_refill(slots, pool);
+
+			if (err)
+				return err;
+		}
+		number = pool->fresh++;
+		slot = slots_find(slots, number);
+	}
+	slot->object = object;
+	atomic_store_explicit(&slot->count, 0, memory_order_relaxed);
+	*id = (atomic_load_explicit(&slot->word, memory_order_relaxed) >> 32 << 32) |
+	      number;
+	return 0;
+}
+
+void finode__slots_free(struct slots *slots, struct slots_pool *pool, uint64_t id)
+{
+	struct slot *slot = slots_find(slots, id);
+	uint64_t seq = id >> 32;
+
+	if (seq == UINT32_MAX) {
+		slot->object = NULL;
+		pool->worn++;
+		return;
+	}
+	if (FINODE_MUTANT(sequence_stays))
+		seq--;
+	slot->next_free = pool->free;
+	pool->free = (uint32_t)id;
+	atomic_store_explicit(&slot->word, (seq + 1) << 32, memory_order_release);
+}
+
+void *finode__slots_next(struct slots *slots, uint64_t *cursor)
+{
+	uint64_t end = atomic_load_explicit(&slots->end, memory_order_acquire);
+
+	while (*cursor < end) {
+		uint64_t number = (*cursor)++;
+		struct slot *slot = slots_find(slots, number);
+		uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+		void *object;
+
+		if ((uint32_t)word == 0)
+			continue;
+		object = slots_get(slots, (word >> 32 << 32) | number);
+		if (object)
+			return object;
+	}
+	return NULL;
+}

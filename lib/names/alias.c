@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Aliases: their life, and how they are found.
+ *
+ * This file owns the life of a struct finode_alias:
+ *
+ *      created, by one thread      attached                  doomed, by one thread
+ *      init() runs           -->   everyone finds it   -->   finish() runs, memory goes,
+ *                                                            the directory is put
+ *
+ * The step to attached, and the step away from it, are made under both stripes (names.h),
+ * by alias_change.c and rename.c. An alias is doomed when it is detached and nobody holds
+ * it. To end one may be the last put of its directory, which dooms that one's alias, and so
+ * on upward: so the doomed are in a list, and whoever put an inode works through it,
+ * without recursion (finode__aliases_end() in inode.c).
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/callback.h"
+#include "finode/name.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "names/names.h"
+#include "base/testing.h"
+
+uint32_t finode__name_hash(const struct names *names, const char *name)
+{
+	return (uint32_t)finode__hash(names->table, name, strlen(name)) >> 1;
+}
+
+int finode__name_fault(const struct finode *dir, const char *name)
+{
+	if (!names_of(dir))
+		return -EINVAL;
+	if (!inode_is_dir(dir))
+		return -ENOTDIR;
+	return finode_name_check(name);
+}
+
+struct finode_alias *finode__alias_find(const struct finode *dir, const char *name,
+					uint32_t hash)
+{
+	return finode__children_find(&dir_node(dir)->children, name, hash);
+}
+
+struct finode_alias *finode__alias_first(const struct finode *inode)
+{
+	struct finode_alias *first = name_node(inode)->aliases, *alias = first;
+
+	if (!first)
+		return NULL;
+	do {
+		if (alias_core(alias)->attached)
+			return alias;
+		alias = alias_core(alias)->next;
+	} while (alias != first);
+	return NULL;
+}
+
+static size_t alias_size(const struct names *names, const char *name)
+{
+	return names->ops->object_size + strlen(name) + 1;
+}
+
+static void alias_free(struct finode_alias *alias)
+{
+	struct names *names = names_of(alias->dir);
+	struct stripe *stripe = stripe_of(alias->dir);
+
+	lock_take(&stripe->lock);
+	memory_put(&names->table->allocator, &stripe->bytes,
+		   (char *)alias - names->ops->base_offset, alias_size(names, alias->name));
+	lock_release(&stripe->lock);
+}
+
+static struct finode_alias *alias_alloc(struct finode *dir, const char *name)
+{
+	struct names *names = names_of(dir);
+	struct stripe *stripe = stripe_of(dir);
+	struct finode_alias *alias;
+	char *object;
+
+	lock_take(&stripe->lock);
+	object = memory_get(&names->table->allocator, &stripe->bytes,
+			    alias_size(names, name));
+	lock_release(&stripe->lock);
+	if (!object)
+		return NULL;
+	alias = (struct finode_alias *)(void *)(object + names->ops->base_offset);
+	alias->name = memcpy(object + names->ops->object_size, name, strlen(name) + 1);
+	alias->dir = dir;
+	return alias;
+}
+
+static int call_init(struct names *names, struct finode_alias *alias, void *arg)
+{
+	int err;
+
+	if (!names->ops->init)
+		return 0;
+	finode__lock_check_none_held("an alias's init()");
+	err = names->ops->init(alias, arg);
+	if (err > 0) {
+		finode__misuse(names->table,
+			       "an alias's init() returned %d; it must be 0 or a negative "
+			       "errno",
+			       err);
+		return -EIO;
+	}
+	return err;
+}
+
+int finode__alias_create(struct finode *dir, const char *name, uint32_t hash,
+			 struct finode *inode, void *arg, struct finode_alias **out)
+{
+	struct finode_alias *alias;
+	int err;
+
+	if (!FINODE_MUTANT(alias_without_its_directory) &&
+	    !slots_hold(inode_slot(dir), dir->nodeid))
+		return -EOVERFLOW;
+	alias = alias_alloc(dir, name);
+	if (!alias) {
+		finode_put(dir);
+		return -ENOMEM;
+	}
+	alias->inode = inode;
+	alias_core(alias)->hash = hash & 0x7fffffffu;
+	err = call_init(names_of(dir), alias, arg);
+	if (err) {
+		alias_free(alias);
+		finode_put(dir);
+		return err;
+	}
+	*out = alias;
+	return 0;
+}
+
+static void ring_add(struct name_node *node, struct finode_alias *alias)
+{
+	struct finode_alias *first = node->aliases, *last;
+
+	if (!first) {
+		node->aliases = alias;
+		alias_core(alias)->next = alias_core(alias)->prev = alias;
+		return;
+	}
+	last = alias_core(first)->prev;
+	alias_core(alias)->next = first;
+	alias_core(alias)->prev = last;
+	alias_core(last)->next = alias_core(first)->prev = alias;
+}
+
+static void ring_remove(struct name_node *node, struct finode_alias *alias)
+{
+	struct finode_alias *next = alias_core(alias)->next;
+	struct finode_alias *prev = alias_core(alias)->prev;
+
+	alias_core(prev)->next = next;
+	alias_core(next)->prev = prev;
+	if (node->aliases == alias)
+		node->aliases = next == alias ? NULL : next;
+}
+
+void finode__alias_attach(struct finode_alias *alias)
+{
+	struct names *names = names_of(alias->dir);
+	struct stripe *stripe = stripe_of(alias->dir);
+
+	atomic_store_explicit(&alias_core(alias)->holds, 1, memory_order_relaxed);
+	alias_core(alias)->attached = 1;
+	ring_add(name_node(alias->inode), alias);
+	finode__children_add(&dir_node(alias->dir)->children, alias,
+			     &names->table->allocator, &stripe->bytes);
+	stripe->attached++;
+}
+
+void finode__alias_doom(struct finode_alias *alias, struct finode_alias **doomed)
+{
+	alias_core(alias)->chain = *doomed;
+	*doomed = alias;
+}
+
+/* With the inode's stripe held: one hold less, and out of the ring with the last. */
+static void drop_hold(struct finode_alias *alias, struct finode_alias **doomed)
+{
+	if (atomic_fetch_sub_explicit(&alias_core(alias)->holds, 1, memory_order_relaxed) !=
+	    1)
+		return;
+	ring_remove(name_node(alias->inode), alias);
+	finode__alias_doom(alias, doomed);
+}
+
+void finode__alias_detach(struct finode_alias *alias, struct finode_alias **doomed)
+{
+	struct names *names = names_of(alias->dir);
+	struct stripe *stripe = stripe_of(alias->dir);
+
+	finode__children_remove(&dir_node(alias->dir)->children, alias,
+				&names->table->allocator, &stripe->bytes);
+	stripe->attached--;
+	pthread_cond_broadcast(&stripe->changed); /* who waits for the end of its inode */
+	alias_core(alias)->attached = 0;
+	drop_hold(alias, doomed);
+}
+
+void finode__aliases_abandon(struct finode *inode, struct finode_alias **doomed)
+{
+	struct finode_alias *alias;
+
+	while ((alias = name_node(inode)->aliases)) {
+		ring_remove(name_node(inode), alias);
+		finode__alias_doom(alias, doomed);
+	}
+}
+
+struct finode *finode__alias_end(struct finode_alias **doomed)
+{
+	struct finode_alias *alias = *doomed;
+	struct finode *dir = alias->dir;
+	const struct finode_alias_ops *ops = names_of(dir)->ops;
+
+	*doomed = alias_core(alias)->chain;
+	alias->inode = NULL;
+	if (ops->finish) {
+		finode__lock_check_none_held("an alias's finish()");
+		ops->finish(alias);
+	}
+	alias_free(alias);
+	return dir;
+}
+
+/*
+ * With the directory's stripe held: takes a reference to the inode of an alias, and perhaps
+ * one to the alias. As finode_get(): what is being evicted is not there any more.
+ */
+static bool hold_named(struct finode_alias *found, struct finode_alias **alias)
+{
+	if (!slots_hold(inode_slot(found->inode), found->inode->nodeid) &&
+	    !FINODE_MUTANT(lookup_of_the_dying))
+		return false;
+	if (alias) {
+		atomic_fetch_add_explicit(&alias_core(found)->holds, 1,
+					  memory_order_relaxed);
+		*alias = found;
+	}
+	return true;
+}
+
+static struct finode *find_held(struct finode *dir, const char *name,
+				struct finode_alias **alias)
+{
+	const uint32_t hash = finode__name_hash(names_of(dir), name);
+	struct stripe *stripe = stripe_of(dir);
+	struct finode *inode = NULL;
+	struct finode_alias *found;
+
+	lock_take(&stripe->lock);
+	found = finode__alias_find(dir, name, hash);
+	FINODE_YIELD("lookup: found, locked");
+	if (found && hold_named(found, alias))
+		inode = found->inode;
+	lock_release(&stripe->lock);
+	return inode;
+}
+
+int finode__alias_await(struct finode *dir, const char *name, uint32_t hash,
+			struct finode **inode, struct finode_alias **alias)
+{
+	struct stripe *stripe = stripe_of(dir);
+	struct finode_alias *found;
+	int err = 0;
+
+	*inode = NULL;
+	lock_take(&stripe->lock);
+	while ((found = finode__alias_find(dir, name, hash))) {
+		if (hold_named(found, alias)) {
+			*inode = found->inode;
+			break;
+		}
+		if (slot_refs(inode_slot(found->inode)) > 0)
+			err = -EOVERFLOW;
+		else if (finode__in_callback_for(found->inode))
+			err = -EDEADLK;
+		if (err || FINODE_MUTANT(no_wait_for_a_name))
+			break;
+		FINODE_YIELD("waits: name, locked");
+		lock_wait(&stripe->lock, &stripe->changed);
+	}
+	lock_release(&stripe->lock);
+	return err;
+}
+
+struct finode *finode_alias_lookup(struct finode *dir, const char *name)
+{
+	return finode__name_fault(dir, name) ? NULL : find_held(dir, name, NULL);
+}
+
+struct finode_alias *finode_alias_get(struct finode *dir, const char *name)
+{
+	struct finode_alias *alias = NULL;
+
+	if (finode__name_fault(dir, name) == 0)
+		find_held(dir, name, &alias);
+	return alias;
+}
+
+/* With the inode's stripe held: the next attached alias after one of the ring, or NULL. */
+static struct finode_alias *next_attached(const struct finode *inode,
+					  struct finode_alias *alias)
+{
+	do {
+		alias = alias_core(alias)->next;
+		if (alias == name_node(inode)->aliases)
+			return NULL;
+	} while (!alias_core(alias)->attached);
+	return alias;
+}
+
+struct finode_alias *finode__alias_step(struct finode *inode, struct finode_alias *previous,
+					bool further)
+{
+	struct finode_alias *doomed = NULL, *next = NULL;
+	struct stripe *stripe = stripe_of(inode);
+
+	lock_take(&stripe->lock);
+	if (further)
+		next = previous ? next_attached(inode, previous)
+				: finode__alias_first(inode);
+	if (next)
+		atomic_fetch_add_explicit(&alias_core(next)->holds, 1,
+					  memory_order_relaxed);
+	if (previous)
+		drop_hold(previous, &doomed);
+	lock_release(&stripe->lock);
+	finode__aliases_end(&doomed);
+	return next;
+}
+
+struct finode_alias *finode_alias_next(struct finode *inode, struct finode_alias *previous)
+{
+	struct finode_alias *next;
+
+	if (!names_of(inode))
+		return NULL;
+	/* An alias that is given out holds the inode: here it passes to the next one. */
+	if (!previous && !finode_hold(inode))
+		return NULL;
+	next = finode__alias_step(inode, previous, true);
+	if (!next)
+		finode_put(inode);
+	return next;
+}
+
+void finode_alias_put(struct finode_alias *alias)
+{
+	struct finode *inode;
+
+	if (!alias)
+		return;
+	inode = alias->inode;
+	finode__alias_step(inode, alias, false);
+	finode_put(inode);
+}
+
+void finode__names_end(struct finode_table *table)
+{
+	struct finode_alias *doomed = NULL;
+	struct finode *inode;
+	uint64_t cursor = 0;
+
+	if (!table->names)
+		return;
+	while ((inode = finode__slots_next(&table->inodes, &cursor))) {
+		finode__aliases_detach(inode, &doomed);
+		finode__aliases_end(&doomed);
+		finode_put(inode);
+	}
+}
