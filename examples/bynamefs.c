@@ -139,7 +139,7 @@ static void by_enter(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 	if (err >= 0)
 		err = lstat(path, &obj.st) < 0 ? -errno : 0;
 	if (!err)
-		err = finode_obtain_at(dir, name, obj.st.st_mode, NULL, &inode);
+		err = finode_obtain_at(dir, name, obj.st.st_mode, NULL, &inode, NULL);
 	if (err >= 0 && fi)
 		err = finode_file_open(inode, &fd, &file);
 	if (err == -ENOENT)
@@ -202,7 +202,7 @@ static void by_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		err = by_child(newparent, newname, &newdir, newpath);
 	if (!err && renameat2(AT_FDCWD, path, AT_FDCWD, newpath, flags) < 0)
 		err = -errno;
-	if (!err && finode_alias_rename(dir, name, newdir, newname, flags, NULL) < 0) {
+	if (!err && finode_alias_rename(dir, name, newdir, newname, flags) < 0) {
 		finode_alias_drop(dir, name, NULL); /* they will be looked up again */
 		finode_alias_drop(newdir, newname, NULL);
 	}

@@ -128,9 +128,9 @@ int lo_obtain(struct finode *dir, struct lo_object *obj, struct finode **inode)
 	int err = finode_mount_of(dir, &obj->stx, obj, &mount);
 
 	*inode = NULL;
-	if (err >= 0)
+	if (!err)
 		err = lo_show(mount, &obj->st);
-	return err < 0 ? err : finode_obtain(mount, lo_key(obj), obj, inode);
+	return err ? err : finode_obtain(mount, lo_key(obj), obj, inode, NULL);
 }
 
 /* What getattr says of an inode. */
@@ -459,14 +459,14 @@ void lo_lseek(fuse_req_t req, fuse_ino_t nodeid, off_t off, int whence,
 static struct finode_entry lo_listed(struct finode *dir, struct finode_file *file,
 				     const struct dirent64 *d)
 {
-	struct finode_entry entry = {
-		.attr = {.st_ino = d->d_ino, .st_mode = DTTOIF(d->d_type)}};
+	struct finode_entry entry =
+		FINODE_ENTRY(.attr = {.st_ino = d->d_ino, .st_mode = DTTOIF(d->d_type)});
 	FINODE_MOUNT_AUTOPUT struct finode_mount *mount = NULL;
 	struct lo_object obj = LO_OBJECT_NONE;
 
 	if (strcmp(d->d_name, "..") != 0 &&
 	    lo_open_object(lo_fd(file), d->d_name, O_NOFOLLOW, &obj) == 0 &&
-	    finode_mount_of(dir, &obj.stx, &obj, &mount) >= 0 &&
+	    finode_mount_of(dir, &obj.stx, &obj, &mount) == 0 &&
 	    lo_show(mount, &obj.st) == 0)
 		entry.attr = obj.st;
 	lo_close(&obj.fd);
@@ -484,7 +484,7 @@ static int lo_add(struct finode_dirbuf *buf, struct finode_file *file,
 
 	if (plus && finode_name_check(d->d_name) == 0 &&
 	    lo_open_object(lo_fd(file), d->d_name, O_NOFOLLOW, &obj) == 0 &&
-	    lo_obtain(file->inode, &obj, &inode) >= 0)
+	    lo_obtain(file->inode, &obj, &inode) == 0)
 		entry = lo_entry(&obj, 0);
 	else
 		entry = lo_listed(file->inode, file, d);
@@ -518,18 +518,16 @@ static int lo_fill(struct finode_dirbuf *buf, struct finode_file *file, off_t of
 static void lo_list(fuse_req_t req, size_t size, off_t off, uint64_t fh, bool plus)
 {
 	FINODE_FILE_AUTOPUT struct finode_file *file = finode_file_get(lo_table(req), fh);
-	struct finode_dirbuf buf = {0};
+	FINODE_AUTO_DIRBUF struct finode_dirbuf buf = FINODE_DIRBUF_INIT;
 	int err = file ? finode_dirbuf_init(&buf, file->inode, size, plus) : -EBADF;
 
 	lo_bound(req);
 	if (!err)
 		err = lo_fill(&buf, file, off, plus);
-	if (err) {
-		finode_dirbuf_drop(&buf);
+	if (err)
 		finode_reply_err(req, err);
-	} else {
+	else
 		finode_dirbuf_reply(&buf, req);
-	}
 }
 
 void lo_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t off,

@@ -54,10 +54,8 @@ struct lo_object {
 
 /* What a reply says of an object; `created_` as in struct finode_entry. */
 #define lo_entry(obj, created_)                                                            \
-	((struct finode_entry){.attr = (obj)->st,                                          \
-			       .entry_timeout = LO_TIMEOUT,                                \
-			       .attr_timeout = LO_TIMEOUT,                                 \
-			       .created = (created_)})
+	FINODE_ENTRY(.attr = (obj)->st, .entry_timeout = LO_TIMEOUT,                       \
+		     .attr_timeout = LO_TIMEOUT, .created = (created_))
 
 static inline struct lo_inode *lo_inode(struct finode *base)
 {

@@ -365,7 +365,7 @@ static void na_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		replaced = finode_alias_lookup(newdir, newname);
 	if (!err)
 		err = na_rename_pinned(dir, name, newdir, newname, flags);
-	if (!err && finode_alias_rename(dir, name, newdir, newname, flags, NULL) < 0) {
+	if (!err && finode_alias_rename(dir, name, newdir, newname, flags) < 0) {
 		finode_alias_drop(dir, name, NULL); /* they will be looked up again */
 		finode_alias_drop(newdir, newname, NULL);
 	}

@@ -61,11 +61,11 @@ static void log_stats(const char *name, struct finode_table *table)
 		 " created=%" PRIu64 " evicted=%" PRIu64 " retired=%" PRIu64
 		 " waits=%" PRIu64 " forgets=%" PRIu64 " clamped=%" PRIu64
 		 " unknown=%" PRIu64 " refused=%" PRIu64 " failed=%" PRIu64
-		 " aliases=%" PRIu64 " let_go=%" PRIu64 " rebound=%" PRIu64
+		 " aliases=%" PRIu64 " unlinked=%" PRIu64 " rebound=%" PRIu64
 		 " mounts=%" PRIu64 " bytes=%" PRIu64 " check=%s\n",
 		 name, s.inodes, s.files, s.hits, s.misses, s.created, s.evicted, s.retired,
 		 s.waits, s.forgets, s.forgets_clamped, s.forgets_unknown,
-		 s.entries_refused, s.replies_failed, s.aliases, s.let_go, s.rebound,
+		 s.entries_refused, s.replies_failed, s.aliases, s.unlinked, s.rebound,
 		 s.mounts, s.bytes, why);
 }
 

@@ -2,7 +2,7 @@
 /* nlookup: guarantees C and D, against a kernel that counts right and one that does not. */
 #include "support/fixture.h"
 
-#include "core/inode.h"
+#include "core/object.h"
 
 static uint64_t nlookup(struct finode *inode)
 {

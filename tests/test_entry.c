@@ -9,7 +9,7 @@
 #include <linux/fuse.h>
 #include <stdio.h>
 
-#include "core/inode.h"
+#include "core/object.h"
 
 static void test_c_every_kind_of_entry_reply_counts_one(void **state)
 {

@@ -4,6 +4,7 @@
 #include "support/mounts_fixture.h"
 
 #include "core/mount.h"
+#include "mounts/crossing.h"
 
 /* A mount in a table whose kernel takes submounts. @return its root */
 static struct finode *begin(struct mounts_fixture *m,
@@ -148,7 +149,7 @@ static void test_a_detach_ends_what_was_announced_long_ago(void **state)
 	root = begin(&m, NULL, &mount);
 	assert_true(mounts_cross(m.root, root));
 	finode_put(root);
-	atomic_store(&m.f.table->mounts.announces, false);
+	finode__crossings_announce(m.f.table, false);
 	finode_mount_detach(mount);
 	assert_int_equal(stats_of(&m.f).roots_kept, 0);
 	assert_int_equal(stats_of(&m.f).inodes, 1);
@@ -246,16 +247,16 @@ static void test_the_mountpoint_is_the_name_of_the_root(void **state)
 	(void)state;
 	mounts_create_with(&m, keep_names);
 	mount = must_mount(&m, 2);
-	assert_null(finode_mount_point(mount));
+	assert_null(finode_mount_root(mount));
 	root = must_obtain_in(&m, mount, 1, S_IFDIR);
-	assert_true(finode_alias_add(m.root, "mnt", root, NULL) >= 0);
+	assert_true(finode_alias_add(m.root, "mnt", root, 0) >= 0);
 	mounts_cross(m.root, root);
-	point = finode_mount_point(mount);
+	point = finode_alias_next(root, NULL);
 	assert_non_null(point);
 	assert_ptr_equal(point->dir, m.root);
 	assert_string_equal(point->name, "mnt");
 	finode_alias_put(point);
-	assert_null(finode_mount_point(m.first));
+	assert_null(finode_alias_next(m.root, NULL));
 	finode_put(root);
 	finode_mount_put(mount);
 	mounts_finish(&m);
@@ -280,9 +281,9 @@ static void test_syncfs_syncs_what_the_kernel_does_not_know(void **state)
 	(void)state;
 	mounts_create(&m);
 	known = must_mount(&m, 2);
-	assert_int_equal(mount_obtain(&m, known, 3, &inner), FINODE_CREATED);
+	assert_int_equal(mount_obtain(&m, known, 3, &inner), WAS_CREATED);
 	file_mount = must_mount(&m, 4);
-	assert_int_equal(mount_obtain(&m, inner, 5, &below), FINODE_CREATED);
+	assert_int_equal(mount_obtain(&m, inner, 5, &below), WAS_CREATED);
 	known_root = must_obtain_in(&m, known, 1, S_IFDIR);
 	inner_root = must_obtain_in(&m, inner, 1, S_IFDIR);
 	file = must_obtain_in(&m, file_mount, 1, S_IFREG);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Mounts in chosen orders of steps: the end of one against a crossing into it, a detach
- * against an inode that is being made.
+ * against an inode that is being made, two who meet a new device.
  */
 #include "support/mounts_fixture.h"
 #include "support/schedule.h"
@@ -14,7 +14,7 @@ struct party {
 	struct mounts_fixture *m;
 	struct finode_mount *mount;
 	struct finode *inode;
-	uint64_t number;
+	uint64_t number, shown;
 	int result;
 };
 
@@ -63,6 +63,13 @@ static void does_detach(struct actor *actor)
 	finode_mount_detach(party_of(actor)->mount);
 }
 
+static void does_show(struct actor *actor)
+{
+	struct party *p = party_of(actor);
+
+	p->result = finode_mount_ino(p->mount, p->number, 7, &p->shown);
+}
+
 static struct party party(struct mounts_fixture *m)
 {
 	return (struct party){.m = m, .number = 2};
@@ -91,7 +98,7 @@ static void test_b_a_crossing_saves_a_mount_that_is_about_to_go(void **state)
 	actor_start(&crosses.actor, does_cross, NULL);
 	actor_finish(&crosses.actor);
 	actor_finish(&ends.actor);
-	assert_int_equal(crosses.result, FINODE_CREATED);
+	assert_int_equal(crosses.result, WAS_CREATED);
 	assert_int_equal(m.evicts, 0);
 	assert_int_equal(m.inits, 2);
 	assert_table_clean(&m.f);
@@ -115,7 +122,7 @@ static void test_b_a_crossing_waits_for_the_end_of_a_mount(void **state)
 	assert_int_equal(m.inits, 2);
 	actor_finish(&ends.actor);
 	actor_finish(&crosses.actor);
-	assert_int_equal(crosses.result, FINODE_CREATED);
+	assert_int_equal(crosses.result, WAS_CREATED);
 	assert_int_equal(m.evicts, 1);
 	assert_int_equal(m.inits, 3);
 	finode_put(crosses.inode);
@@ -135,8 +142,8 @@ static void test_b_a_crossing_waits_for_the_init_of_a_mount(void **state)
 	assert_false(actor_settle(&second.actor));
 	actor_finish(&first.actor);
 	actor_finish(&second.actor);
-	assert_int_equal(first.result, FINODE_CREATED);
-	assert_int_equal(second.result, FINODE_FOUND);
+	assert_int_equal(first.result, WAS_CREATED);
+	assert_int_equal(second.result, WAS_FOUND);
 	assert_ptr_equal(first.mount, second.mount);
 	assert_int_equal(m.inits, 2);
 	finode_mount_put(first.mount);
@@ -160,7 +167,7 @@ static void test_b_who_waited_for_a_failed_init_makes_the_mount(void **state)
 	actor_finish(&first.actor);
 	actor_finish(&second.actor);
 	assert_int_equal(first.result, -EIO);
-	assert_int_equal(second.result, FINODE_CREATED);
+	assert_int_equal(second.result, WAS_CREATED);
 	finode_mount_put(second.mount);
 	mounts_finish(&m);
 }
@@ -256,13 +263,38 @@ static void test_b_two_who_find_that_a_mount_does_not_match(void **state)
 	assert_false(actor_settle(&second.actor));
 	actor_finish(&first.actor);
 	actor_finish(&second.actor);
-	assert_int_equal(first.result, FINODE_CREATED);
-	assert_int_equal(second.result, FINODE_FOUND);
+	assert_int_equal(first.result, WAS_CREATED);
+	assert_int_equal(second.result, WAS_FOUND);
 	assert_ptr_equal(first.mount, second.mount);
 	assert_ptr_not_equal(first.mount, old);
 	finode_mount_put(first.mount);
 	finode_mount_put(second.mount);
 	finode_mount_put(old);
+	mounts_finish(&m);
+}
+
+/* One has looked for it without the lock; the other, meanwhile, has given it a prefix. */
+static void test_two_who_meet_a_device_show_the_same_number(void **state)
+{
+	struct mounts_fixture m;
+	struct finode_mount *mount;
+
+	(void)state;
+	mounts_create(&m);
+	mount = must_mount(&m, 2);
+	for (uint64_t dev = 1; dev < 4; dev++) {
+		struct party one = party(&m);
+		uint64_t shown;
+
+		one.mount = mount;
+		one.number = dev;
+		actor_start(&one.actor, does_show, "ino: a new device, before the lock");
+		assert_int_equal(finode_mount_ino(mount, dev, 7, &shown), 0);
+		actor_finish(&one.actor);
+		assert_int_equal(one.result, 0);
+		assert_int_equal(one.shown, shown);
+	}
+	finode_mount_put(mount);
 	mounts_finish(&m);
 }
 
@@ -277,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_an_inode_that_is_made_during_a_detach_does_not_stay),
 		cmocka_unit_test(test_an_inode_that_is_made_before_the_walk_is_found_by_it),
 		cmocka_unit_test(test_b_two_who_find_that_a_mount_does_not_match),
+		cmocka_unit_test(test_two_who_meet_a_device_show_the_same_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

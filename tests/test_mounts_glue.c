@@ -422,7 +422,7 @@ static void (*look_up_name)(fuse_req_t req, fuse_ino_t parent, const char *name)
 static void look_up(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct memfs *fs = finode_session_of(req)->user;
-	const struct finode_entry entry = {.attr = {.st_mode = S_IFDIR | 0755}};
+	const struct finode_entry entry = FINODE_ENTRY(.attr = {.st_mode = S_IFDIR | 0755});
 	FINODE_AUTOPUT struct finode *dir = NULL, *inode = NULL;
 	FINODE_MOUNT_AUTOPUT struct finode_mount *mount = NULL;
 	struct mem_volume *volume = fs->arg;
@@ -432,7 +432,8 @@ static void look_up(fuse_req_t req, fuse_ino_t parent, const char *name)
 		return;
 	}
 	dir = finode_get(fs->table, parent);
-	mount = finode_mount_find(fs->table, &volume->id);
+	if (finode_mount_obtain(dir->mount, &volume->id, volume, &mount, NULL) != 0)
+		abort();
 	inode = finode_mount_root(mount);
 	memfs_umount(fs, volume);
 	finode_reply_entry(req, dir, name, inode, &entry);
@@ -510,7 +511,7 @@ static void test_g_a_mountpoint_is_the_name_of_its_root(void **state)
 	begin_as(&m, 0, configure_with_names);
 	a = must_lookup(&m, 1, "a");
 	c = finode_get(m.w.fs.table, must_lookup(&m, a.nodeid, "c").nodeid);
-	point = finode_mount_point(c->mount);
+	point = finode_alias_next(c, NULL);
 	assert_non_null(point);
 	assert_ptr_equal(point->inode, c);
 	assert_int_equal(point->dir->nodeid, a.nodeid);

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "names/names.h"
+#include "names/alias.h"
 
 static void test_dump_has_a_line_for_each_name(void **state)
 {
@@ -46,7 +46,7 @@ static struct finode_alias *force(struct finode *dir, const char *name,
 
 	assert_int_equal(finode__alias_create(dir, name,
 					      finode__name_hash(names_of(dir), name), inode,
-					      NULL, &alias),
+					      &alias),
 			 0);
 	finode__alias_attach(alias);
 	return alias;
@@ -81,7 +81,7 @@ static void test_check_notices_each_kind_of_damage(void **state)
 	must_add(a, "b", b);
 	must_add(a, "f", file);
 	must_add(a, "g", file);
-	alias = finode_alias_get(a, "f");
+	alias = alias_of(a, "f");
 	core = alias_core(alias);
 	children = &dir_node(a)->children;
 #define DAMAGE(break_it, words, mend_it)                                                   \
@@ -122,20 +122,6 @@ static void test_check_notices_each_kind_of_damage(void **state)
 	names_finish(&n);
 }
 
-static void init_with_a_positive_result(struct fixture *f)
-{
-	static struct names_fixture n;
-	struct finode *file;
-
-	names_init(&n);
-	n.f.config.log_user = f; /* the mistake is to be counted there */
-	if (names_start(&n) != 0 || obtain(&n.f, 20, &file) < 0)
-		exit(4);
-	n.init_error = 7;
-	if (finode_alias_add(n.root, "f", file, NULL) != -EIO)
-		exit(5);
-}
-
 static void leave_an_alias(struct fixture *f)
 {
 	static struct names_fixture n;
@@ -144,36 +130,18 @@ static void leave_an_alias(struct fixture *f)
 	names_init(&n);
 	n.f.config.log_user = f;
 	if (names_start(&n) != 0 || obtain(&n.f, 20, &file) < 0 ||
-	    finode_alias_add(n.root, "f", file, NULL) < 0 || !finode_alias_get(n.root, "f"))
+	    finode_alias_add(n.root, "f", file, 0) < 0 || !alias_of(n.root, "f"))
 		exit(4);
 	finode_put(file);
 	finode_table_destroy(n.f.table);
-	if (n.f.live_allocations != 0 || n.inits != n.finishes)
+	if (n.f.live_allocations != 0)
 		exit(5);
 }
 
 static void test_mistakes_of_the_author_are_reported(void **state)
 {
 	(void)state;
-	assert_misuse(init_with_a_positive_result);
 	assert_misuse(leave_an_alias);
-}
-
-static void test_create_says_what_is_wrong_with_alias_ops(void **state)
-{
-	struct finode_alias_ops ops;
-	struct names_fixture n;
-
-	(void)state;
-	names_init(&n);
-	ops = *n.f.config.alias_ops;
-	n.f.config.alias_ops = &ops;
-	ops.ops_size--;
-	assert_int_equal(names_start(&n), -EINVAL);
-	assert_non_null(strstr(n.f.last_log, "alias_ops"));
-	ops.ops_size++;
-	ops.object_size = ops.base_offset;
-	assert_int_equal(names_start(&n), -EINVAL);
 }
 
 int main(void)
@@ -182,7 +150,6 @@ int main(void)
 		cmocka_unit_test(test_dump_has_a_line_for_each_name),
 		cmocka_unit_test(test_check_notices_each_kind_of_damage),
 		cmocka_unit_test(test_mistakes_of_the_author_are_reported),
-		cmocka_unit_test(test_create_says_what_is_wrong_with_alias_ops),
 	};
 
 	return cmocka_run_group_tests_name("name_check", tests, NULL, NULL);

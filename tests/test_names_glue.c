@@ -159,7 +159,7 @@ static void test_h_rename_over_a_name_takes_it_from_the_other(void **state)
 	must_rename(&w, ROOT, "f", ROOT, "g", 0);
 	assert_path(&w, f, "/g");
 	assert_path(&w, g, NULL);
-	assert_int_equal(world_stats(&w).let_go, 1); /* g has no link left */
+	assert_int_equal(world_stats(&w).unlinked, 1); /* g has no link left */
 	assert_int_equal(fk_getattr(&w.c, g, &e), -ESTALE);
 	assert_int_equal(fk_getattr(&w.c, f, &e), 0);
 	world_end(&w, false);
@@ -193,10 +193,10 @@ static void test_h_the_last_unlink_lets_go_before_its_reply(void **state)
 	f = make_file(&w, ROOT, "f");
 	assert_int_equal(fk_link(&w.c, f, ROOT, "g", &linked), 0);
 	assert_int_equal(fk_unlink(&w.c, ROOT, "f"), 0);
-	assert_int_equal(world_stats(&w).let_go, 0);
+	assert_int_equal(world_stats(&w).unlinked, 0);
 	assert_int_equal(fk_getattr(&w.c, f, &e), 0);
 	assert_int_equal(fk_unlink(&w.c, ROOT, "g"), 0);
-	assert_int_equal(world_stats(&w).let_go, 1);
+	assert_int_equal(world_stats(&w).unlinked, 1);
 	assert_int_equal(w.fs.nodes, 1); /* the root's: the backend has nothing of it */
 	assert_int_equal(fk_count(w.fk, f), 2);
 	world_end(&w, false);
@@ -211,7 +211,7 @@ static void test_h_an_open_file_is_kept_when_its_name_goes(void **state)
 	world_begin_with_names(&w, 1);
 	assert_int_equal(fk_create(&w.c, ROOT, "f", &e), 0);
 	assert_int_equal(fk_unlink(&w.c, ROOT, "f"), 0);
-	assert_int_equal(world_stats(&w).let_go, 0);
+	assert_int_equal(world_stats(&w).unlinked, 0);
 	assert_int_equal(fk_getattr(&w.c, e.nodeid, &attr), 0);
 	assert_int_equal(attr.nlink, 0);
 	assert_int_equal(fk_release(&w.c, e.nodeid, false, e.fh), 0);
@@ -292,7 +292,7 @@ static void test_g_h_names_and_books_balance_with_many_workers(void **state)
 		world_begin_with_names(&w, workers[i]);
 		run_threads(4, be_client, &w);
 		world_assert_balanced(&w);
-		assert_true(world_stats(&w).let_go > 10);
+		assert_true(world_stats(&w).unlinked > 10);
 		assert_int_equal(world_stats(&w).forgets_clamped, 0);
 		fk_forget_everything(&w.c);
 		world_assert_balanced(&w);

@@ -11,9 +11,12 @@ static int at_as(struct names_fixture *n, struct finode *dir, const char *name, 
 		 struct finode **out)
 {
 	struct what what = {.fixture = &n->f, .value = 7};
-	int result = finode_obtain_at(dir, name, type, &what, out);
+	bool created = false;
+	int result = finode_obtain_at(dir, name, type, &what, out, &created);
 
-	if (result >= 0 && what.taken != (result == FINODE_CREATED))
+	if (!result)
+		result = created ? WAS_CREATED : WAS_FOUND;
+	if (result >= 0 && what.taken != (result == WAS_CREATED))
 		n->f.broken++;
 	return result;
 }
@@ -39,14 +42,14 @@ static void test_b_a_name_is_one_object(void **state)
 
 	(void)state;
 	names_create(&n);
-	assert_int_equal(at(&n, "f", &file), FINODE_CREATED);
-	assert_int_equal(at(&n, "f", &again), FINODE_FOUND);
+	assert_int_equal(at(&n, "f", &file), WAS_CREATED);
+	assert_int_equal(at(&n, "f", &again), WAS_FOUND);
 	assert_ptr_equal(again, file);
-	assert_int_equal(at(&n, "g", &other), FINODE_CREATED);
+	assert_int_equal(at(&n, "g", &other), WAS_CREATED);
 	assert_ptr_not_equal(other, file);
-	assert_int_equal(at_as(&n, n.root, "d", S_IFDIR, &dir), FINODE_CREATED);
+	assert_int_equal(at_as(&n, n.root, "d", S_IFDIR, &dir), WAS_CREATED);
 	finode_put(other);
-	assert_int_equal(at_as(&n, dir, "f", S_IFREG, &other), FINODE_CREATED);
+	assert_int_equal(at_as(&n, dir, "f", S_IFREG, &other), WAS_CREATED);
 	assert_ptr_not_equal(other, file);
 	assert_path(other, "/d/f");
 	assert_table_clean(&n.f);
@@ -66,18 +69,17 @@ static void test_b_the_object_follows_renames(void **state)
 
 	(void)state;
 	names_create(&n);
-	assert_int_equal(at(&n, "f", &file), FINODE_CREATED);
+	assert_int_equal(at(&n, "f", &file), WAS_CREATED);
 	id = file->nodeid;
-	assert_int_equal(finode_alias_rename(n.root, "f", n.root, "g", 0, NULL), 0);
-	assert_int_equal(at(&n, "g", &again), FINODE_FOUND);
+	assert_int_equal(finode_alias_rename(n.root, "f", n.root, "g", 0), 0);
+	assert_int_equal(at(&n, "g", &again), WAS_FOUND);
 	assert_int_equal(again->nodeid, id);
-	assert_int_equal(at(&n, "f", &next), FINODE_CREATED);
+	assert_int_equal(at(&n, "f", &next), WAS_CREATED);
 	assert_int_not_equal(next->nodeid, id);
 	assert_int_equal(
-		finode_alias_rename(n.root, "f", n.root, "g", FINODE_RENAME_EXCHANGE, NULL),
-		0);
+		finode_alias_rename(n.root, "f", n.root, "g", FINODE_RENAME_EXCHANGE), 0);
 	finode_put(again);
-	assert_int_equal(at(&n, "f", &again), FINODE_FOUND);
+	assert_int_equal(at(&n, "f", &again), WAS_FOUND);
 	assert_ptr_equal(again, file);
 	finode_put(file);
 	finode_put(again);
@@ -92,11 +94,11 @@ static void test_h_an_object_without_its_name_stays_usable(void **state)
 
 	(void)state;
 	names_create(&n);
-	assert_int_equal(at(&n, "f", &unlinked), FINODE_CREATED);
+	assert_int_equal(at(&n, "f", &unlinked), WAS_CREATED);
 	assert_int_equal(finode_alias_remove(n.root, "f"), 0);
-	assert_int_equal(at(&n, "f", &replaced), FINODE_CREATED);
-	assert_int_equal(at(&n, "g", &file), FINODE_CREATED);
-	assert_int_equal(finode_alias_rename(n.root, "g", n.root, "f", 0, NULL), 0);
+	assert_int_equal(at(&n, "f", &replaced), WAS_CREATED);
+	assert_int_equal(at(&n, "g", &file), WAS_CREATED);
+	assert_int_equal(finode_alias_rename(n.root, "g", n.root, "f", 0), 0);
 	assert_names(n.root, "f", file);
 	assert_alive(&n, unlinked, unlinked->nodeid);
 	assert_alive(&n, replaced, replaced->nodeid);
@@ -114,16 +116,16 @@ static void test_h_another_object_under_the_name_retires_the_old_one(void **stat
 
 	(void)state;
 	names_create(&n);
-	assert_int_equal(at(&n, "f", &first), FINODE_CREATED);
-	assert_int_equal(at_as(&n, n.root, "f", S_IFLNK, &second), FINODE_CREATED);
+	assert_int_equal(at(&n, "f", &first), WAS_CREATED);
+	assert_int_equal(at_as(&n, n.root, "f", S_IFLNK, &second), WAS_CREATED);
 	assert_ptr_not_equal(second, first);
 	n.f.match_says = 0;
-	assert_int_equal(at_as(&n, n.root, "f", S_IFLNK, &third), FINODE_CREATED);
+	assert_int_equal(at_as(&n, n.root, "f", S_IFLNK, &third), WAS_CREATED);
 	n.f.match_says = -EIO;
 	assert_int_equal(at_as(&n, n.root, "f", S_IFLNK, &again), -EIO);
 	assert_null(again);
 	n.f.match_says = 1;
-	assert_int_equal(at_as(&n, n.root, "f", S_IFLNK, &again), FINODE_FOUND);
+	assert_int_equal(at_as(&n, n.root, "f", S_IFLNK, &again), WAS_FOUND);
 	assert_ptr_equal(again, third);
 	assert_int_equal(stats_of(&n.f).retired, 2);
 	assert_alive(&n, first, first->nodeid);
@@ -146,15 +148,15 @@ static void test_at_refuses_what_cannot_be(void **state)
 	names_create(&n);
 	assert_int_equal(at(&n, "..", &none), -EINVAL);
 	assert_int_equal(at_as(&n, n.root, "f", 0, &none), -EINVAL);
-	assert_int_equal(at(&n, "f", &file), FINODE_CREATED);
+	assert_int_equal(at(&n, "f", &file), WAS_CREATED);
 	assert_int_equal(at_as(&n, file, "f", S_IFREG, &none), -ENOTDIR);
 	assert_null(none);
 	finode_put(file);
 	names_finish(&n);
 	fixture_create(&plain);
-	assert_int_equal(
-		finode_obtain_at(finode_table_root(plain.table), "f", S_IFREG, NULL, &none),
-		-EINVAL);
+	assert_int_equal(finode_obtain_at(finode_table_root(plain.table), "f", S_IFREG,
+					  NULL, &none, NULL),
+			 -EINVAL);
 	fixture_finish(&plain);
 }
 
@@ -185,15 +187,12 @@ static void test_k_at_fails_cleanly(void **state)
 			assert_names(n.root, name, NULL);
 			assert_table_clean(&n.f);
 		}
-		assert_int_equal(err, FINODE_CREATED);
+		assert_int_equal(err, WAS_CREATED);
 	}
 	assert_true(failures >= 80);
 	n.f.init_error = -EACCES;
 	assert_int_equal(at(&n, "x", &none), -EACCES);
 	n.f.init_error = 0;
-	n.init_error = -EMFILE; /* the alias's */
-	assert_int_equal(at(&n, "x", &none), -EMFILE);
-	n.init_error = 0;
 	assert_names(n.root, "x", NULL);
 	for (int i = 0; i < 40; i++)
 		finode_put(inodes[i]);
@@ -227,7 +226,7 @@ static void test_b_many_threads_at_once_get_one_object(void **state)
 		for (int i = 0; i < 8; i++) {
 			assert_true(crowd.result[i] >= 0);
 			assert_ptr_equal(crowd.got[i], crowd.got[0]);
-			created += crowd.result[i] == FINODE_CREATED;
+			created += crowd.result[i] == WAS_CREATED;
 		}
 		assert_int_equal(created, 1);
 		assert_int_equal(n.f.inits, round + 2); /* the root's, and one a round */
@@ -257,7 +256,7 @@ static void come_and_go(void *arg, unsigned int number)
 		if (next_random(&random) % 8 == 0)
 			finode_alias_remove(n->root, name);
 		if (next_random(&random) % 8 == 0 &&
-		    finode_alias_rename(n->root, "f", n->root, "g", 0, NULL) != 0)
+		    finode_alias_rename(n->root, "f", n->root, "g", 0) != 0)
 			n->f.broken++;
 		finode_put(inode);
 	}
@@ -293,7 +292,7 @@ static void test_b_evict_must_not_ask_for_its_own_name(void **state)
 
 	(void)state;
 	names_create(&n);
-	assert_int_equal(at(&n, "f", &file), FINODE_CREATED);
+	assert_int_equal(at(&n, "f", &file), WAS_CREATED);
 	n.f.in_evict = obtain_oneself;
 	finode_put(file);
 	assert_int_equal(evict_said, -EDEADLK);

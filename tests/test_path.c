@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-static void test_parent_is_the_directory_of_the_oldest_name(void **state)
+static void test_parent_is_the_directory_of_the_newest_name(void **state)
 {
 	struct names_fixture n;
 	struct finode *dir, *file, *parent;
@@ -15,14 +15,18 @@ static void test_parent_is_the_directory_of_the_oldest_name(void **state)
 	file = make_file(&n, 20);
 	assert_null(finode_parent(file));
 	must_add(n.root, "d", dir);
-	must_add(dir, "f", file);
 	must_add(n.root, "f", file);
+	must_add(dir, "f", file);
 	parent = finode_parent(file);
 	assert_ptr_equal(parent, dir);
 	finode_put(parent);
-	finode_alias_remove(dir, "f");
+	must_add(n.root, "f", file); /* seen again */
 	parent = finode_parent(file);
 	assert_ptr_equal(parent, n.root);
+	finode_put(parent);
+	finode_alias_remove(n.root, "f");
+	parent = finode_parent(file);
+	assert_ptr_equal(parent, dir);
 	finode_put(parent);
 	parent = finode_parent(n.root);
 	assert_ptr_equal(parent, n.root);
@@ -181,7 +185,7 @@ static void test_j_the_end_of_the_session_takes_the_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parent_is_the_directory_of_the_oldest_name),
+		cmocka_unit_test(test_parent_is_the_directory_of_the_newest_name),
 		cmocka_unit_test(test_path_tries_every_name_and_says_what_is_wrong),
 		cmocka_unit_test(test_evict_may_ask_for_the_path),
 		cmocka_unit_test(test_e_the_end_of_a_deep_chain_needs_no_deep_stack),

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "core/inode.h"
+#include "core/object.h"
 
 /* An actor and the one call that it makes. */
 struct party {
@@ -97,7 +97,7 @@ static void assert_usable(struct fixture *f, struct finode *inode, uint64_t numb
 	assert_int_equal(object_of(inode)->canary, OBJECT_CANARY);
 	assert_int_equal(object_of(inode)->value, number);
 	assert_int_equal(slot_refs(inode_slot(inode)), 1);
-	assert_int_equal(inode->library_state, INODE_LIVE);
+	assert_int_equal(inode->library_state, LIFE_LIVE);
 	again = finode_get(f->table, inode->nodeid);
 	assert_ptr_equal(again, inode);
 	finode_put(again);
@@ -126,7 +126,7 @@ static void test_e_lookup_that_races_with_the_last_forget_gets_a_usable_inode(vo
 	assert_false(actor_settle(&forget.actor)); /* the lookup comes first */
 	actor_finish(&lookup.actor);
 	actor_finish(&forget.actor);
-	assert_int_equal(lookup.result, FINODE_FOUND);
+	assert_int_equal(lookup.result, WAS_FOUND);
 	assert_int_equal(f.evicts, 0);
 	assert_int_equal(lookup.inode->nodeid, id);
 	assert_usable(&f, lookup.inode, 7);
@@ -146,7 +146,7 @@ static void test_e_forget_that_races_with_a_lookup_does_not_end_the_inode(void *
 	fixture_create(&f);
 	id = known_to_the_kernel(&f, 7);
 	start(&forget, &f, does_forget_1, id, "put: the last, before the lock");
-	assert_int_equal(obtain(&f, 7, &inode), FINODE_FOUND);
+	assert_int_equal(obtain(&f, 7, &inode), WAS_FOUND);
 	actor_finish(&forget.actor);
 	assert_int_equal(f.evicts, 0);
 	assert_usable(&f, inode, 7);
@@ -235,8 +235,8 @@ static void test_b_first_lookups_of_two_hardlinks_give_one_nodeid(void **state)
 	assert_false(actor_settle(&other.actor));
 	actor_finish(&one.actor);
 	actor_finish(&other.actor);
-	assert_int_equal(one.result, FINODE_CREATED);
-	assert_int_equal(other.result, FINODE_FOUND);
+	assert_int_equal(one.result, WAS_CREATED);
+	assert_int_equal(other.result, WAS_FOUND);
 	assert_ptr_equal(one.inode, other.inode);
 	assert_int_equal(f.inits, 2); /* the root's is one */
 	finode_put(one.inode);
@@ -258,7 +258,7 @@ static void test_b_the_end_of_a_retired_inode_leaves_its_successor_in_the_index(
 	old = must_obtain(&f, 7);
 	finode_retire(old);
 	start_with(&end, &f, does_put, old, "put: evict() returned");
-	assert_int_equal(obtain(&f, 7, &new), FINODE_CREATED); /* and does not wait */
+	assert_int_equal(obtain(&f, 7, &new), WAS_CREATED); /* and does not wait */
 	actor_finish(&end.actor);
 	assert_int_equal(f.evicts, 1);
 	found = find(&f, 7);
@@ -306,9 +306,9 @@ static void test_e_lookup_that_races_with_retire_gets_a_usable_inode(void **stat
 	start(&lookup, &f, does_obtain, 7, "obtain: found, before match()");
 	finode_retire(old);
 	finode_put(old);
-	assert_int_equal(obtain(&f, 7, &new), FINODE_CREATED);
+	assert_int_equal(obtain(&f, 7, &new), WAS_CREATED);
 	actor_finish(&lookup.actor);
-	assert_int_equal(lookup.result, FINODE_FOUND); /* it was, when it was looked up */
+	assert_int_equal(lookup.result, WAS_FOUND); /* it was, when it was looked up */
 	assert_ptr_equal(lookup.inode, old);
 	assert_usable(&f, old, 7);
 	assert_usable(&f, new, 7);
@@ -329,10 +329,10 @@ static void test_b_two_lookups_that_refuse_an_inode_agree_on_the_next_one(void *
 	old = must_obtain(&f, 7);
 	f.match_says = 0;
 	start(&lookup, &f, does_obtain, 7, "obtain: not what was found");
-	assert_int_equal(obtain(&f, 7, &new), FINODE_CREATED);
+	assert_int_equal(obtain(&f, 7, &new), WAS_CREATED);
 	f.match_says = 1;
 	actor_finish(&lookup.actor);
-	assert_int_equal(lookup.result, FINODE_FOUND);
+	assert_int_equal(lookup.result, WAS_FOUND);
 	assert_ptr_equal(lookup.inode, new);
 	assert_int_equal(stats_of(&f).retired, 1);
 	put_the_last(&f, old);
@@ -358,7 +358,7 @@ static void test_b_who_waited_for_a_failing_init_makes_the_object(void **state)
 	actor_finish(&waits.actor);
 	assert_int_equal(fails.result, -EACCES);
 	assert_null(fails.inode);
-	assert_int_equal(waits.result, FINODE_CREATED);
+	assert_int_equal(waits.result, WAS_CREATED);
 	assert_usable(&f, waits.inode, 7);
 	put_the_last(&f, waits.inode);
 	fixture_finish(&f);
@@ -383,7 +383,7 @@ static void test_b_lookup_during_a_slow_evict_waits_and_makes_a_new_object(void 
 	assert_null(finode_get(f.table, id));
 	actor_finish(&end.actor);
 	actor_finish(&lookup.actor);
-	assert_int_equal(lookup.result, FINODE_CREATED);
+	assert_int_equal(lookup.result, WAS_CREATED);
 	assert_int_not_equal(lookup.inode->nodeid, id);
 	assert_usable(&f, lookup.inode, 7);
 	put_the_last(&f, lookup.inode);

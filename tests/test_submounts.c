@@ -344,7 +344,7 @@ static void (*look_up_name)(fuse_req_t req, fuse_ino_t parent, const char *name)
 static void look_up(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct memfs *fs = finode_session_of(req)->user;
-	const struct finode_entry entry = {.attr = {.st_mode = S_IFDIR | 0755}};
+	const struct finode_entry entry = FINODE_ENTRY(.attr = {.st_mode = S_IFDIR | 0755});
 	FINODE_AUTOPUT struct finode *dir = NULL, *above = NULL;
 
 	if (strcmp(name, "..") != 0) {

@@ -2,7 +2,7 @@
 /* The table as a whole: how it is made, how it ends (J), no memory (K), what it shows. */
 #include "support/fixture.h"
 
-#include "core/inode.h"
+#include "core/object.h"
 
 static void *counting_nothing(size_t size, void *user)
 {
@@ -210,7 +210,7 @@ static long fail_obtain(struct fixture *f, uint64_t number)
 		assert_null(find(f, number));
 		assert_table_clean(f);
 	}
-	assert_int_equal(err, FINODE_CREATED);
+	assert_int_equal(err, WAS_CREATED);
 	finode_count(inode, 1);
 	finode_put(inode);
 	return n;
@@ -378,13 +378,13 @@ static void test_check_notices_each_kind_of_damage(void **state)
 	} while (0)
 	DAMAGE(inode->library_flags |= INODE_NOT_INDEXED, "retired",
 	       inode->library_flags = 0);
-	DAMAGE(inode->library_state = INODE_EVICTING, "state",
-	       inode->library_state = INODE_LIVE);
+	DAMAGE(inode->library_state = LIFE_EVICTING, "state",
+	       inode->library_state = LIFE_LIVE);
 	DAMAGE(slot->object = root, "leads to nodeid 0x1", slot->object = inode);
 	DAMAGE(inode->nodeid ^= 1ull << 40, "its slot", inode->nodeid ^= 1ull << 40);
 	DAMAGE(core->hash ^= 1, "hash", core->hash ^= 1);
 	DAMAGE(root->generation = 1, "root", root->generation = 0);
-	DAMAGE(inode_shard(inode)->created++, "created", inode_shard(inode)->created--);
+	DAMAGE(inode_shard(inode)->inodes++, "inodes", inode_shard(inode)->inodes--);
 	DAMAGE(inode_shard(inode)->not_indexed++, "retired",
 	       inode_shard(inode)->not_indexed--);
 	{
@@ -407,10 +407,10 @@ static void test_check_notices_each_kind_of_damage(void **state)
 		slot = inode_slot(inode);
 	}
 	DAMAGE(atomic_store(&slot->word, inode->nodeid >> 32 << 32);
-	       inode->library_state = INODE_EVICTING; finode_count(root, 0);
+	       inode->library_state = LIFE_EVICTING; finode_count(root, 0);
 	       atomic_store(inode_nlookup(inode), 1), "not alive",
 	       atomic_store(inode_nlookup(inode), 0);
-	       inode->library_state = INODE_LIVE; slots_publish(slot));
+	       inode->library_state = LIFE_LIVE; slots_publish(slot));
 	finode_put(inode);
 	fixture_finish(&f);
 }

@@ -4,7 +4,7 @@
  * Names: by which (directory, name) the server knows an inode.
  *
  * An alias is one (directory, name) that names an inode. A file may have many (hardlinks),
- * a directory has one. A table keeps them if config.aliases or config.alias_ops says so;
+ * a directory has one. A table keeps them if config.aliases says so;
  * then an author can answer "..", build a path, follow a rename, and see which names an
  * inode still has. docs/names.md has a picture of it.
  *
@@ -21,17 +21,22 @@
  * (guarantee G): a directory that is found under another name moves there, and none ever
  * becomes its own ancestor, whatever the backend claims.
  *
+ * Names are current: of an inode that the backend says has n links, at most n names are
+ * known, the last that were seen; the older ones are stale and go. For that a look-up tells
+ * the link count; the glue's replies do.
+ *
  * An alias holds a reference to its directory, and none to its inode: when the inode is
  * evicted or retired, its aliases go. dirlock.h has the lock that keeps a slow look-up
  * from putting a name back that was removed meanwhile.
  *
  * Names must pass finode_name_check(); what it returns is returned. In a table without
- * aliases the functions here return -EINVAL or find nothing. None may be called with a
- * lock held that the author's init(), finish() or evict() takes.
+ * aliases the functions here return -EINVAL, with a line in the log, or find nothing. None
+ * may be called with a lock held that the author's init() or evict() takes.
  */
 #ifndef FINODE_ALIAS_H
 #define FINODE_ALIAS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -42,45 +47,19 @@
 FINODE_BEGIN_DECLS
 
 /**
- * The base object. Read-only for the author. All of it is set before init() and does not
- * change while anybody can see it: a rename makes a new alias and ends the old one.
+ * One name. Read-only for the author, and none of it changes while anybody can see it: a
+ * rename makes a new alias and ends the old one.
  */
 struct finode_alias {
 	/** The alias holds a reference. */
 	struct finode *dir;
-	/** Borrowed; valid for whoever holds the alias. NULL in finish(). */
+	/** Borrowed; valid for whoever holds the alias. */
 	struct finode *inode;
-	/** Ends with a NUL; lies behind the author's object. */
+	/** Ends with a NUL; as long as the alias. */
 	const char *name;
 	/** The library's own. */
 	uint64_t library[4];
 };
-
-/**
- * The author's side of an alias, for a server that keeps something for each name (an
- * O_PATH fd, for example). The table keeps the pointer. No lock is held in callbacks.
- */
-struct finode_alias_ops {
-	size_t ops_size;    /**< sizeof(struct finode_alias_ops) */
-	size_t object_size; /**< of the author's object */
-	size_t base_offset; /**< of the struct finode_alias in it */
-
-	/**
-	 * Makes a zeroed object whole, before anyone can find it. What it takes out of
-	 * `arg`, which is what finode_alias_add() or finode_alias_rename() was given, it
-	 * owns, even if the alias turns out not to be needed: then finish() follows.
-	 * Optional.
-	 * @return 0, or a negative errno, which the caller returns; nothing has changed
-	 */
-	int (*init)(struct finode_alias *base, void *arg);
-	/** The end, once for each successful init(); `inode` is NULL by now. Optional. */
-	void (*finish)(struct finode_alias *base);
-};
-
-/** The sizes for struct finode_alias_ops, as FINODE_OPS_FOR. */
-#define FINODE_ALIAS_OPS_FOR(type_, member_)                                               \
-	.ops_size = sizeof(struct finode_alias_ops), .object_size = sizeof(type_),         \
-	.base_offset = offsetof(type_, member_)
 
 /**
  * `name` in `dir` names `inode`: a look-up, or the creation of an entry, has shown it.
@@ -88,25 +67,29 @@ struct finode_alias_ops {
  * and goes; if a directory was known by another name, it has moved and the other name goes.
  * The inode may be of another mount than the directory, as the root of a submount is.
  *
- * The caller holds both and keeps them. May block in init(), finish(), and in evict() of
- * what loses its last reference.
+ * If that makes more names than the inode has links, the oldest ones are stale and go:
+ * those that were seen the longest time ago. (Not of an inode that finode_obtain_at() has
+ * made: its names are all that it has.)
  *
- * @param arg  for init() of a new alias
- * @return FINODE_FOUND if it was known; FINODE_CREATED; or, with nothing changed:
+ * The caller holds both and keeps them. May block in evict() of what loses its last
+ * reference.
+ *
+ * @param nlink  how many links the backend says the inode has, as st_nlink; 0 if it does
+ *               not say. A directory has one name, whatever it says.
+ * @return 0, also if it was known; or, with nothing changed:
  *         -ELOOP if `inode` is the root, `dir` itself or an ancestor of it;
  *         -ENOTDIR if `dir` is no directory; -ESTALE if the inode was retired: look up
  *         again (also from the inode's own init() and evict()); -ENOMEM; -EINVAL or
  *         -ENAMETOOLONG for the name; -EXDEV if the two are of different tables;
- *         -EOVERFLOW for 2^31 references to `dir`; what init() returned, or -EIO if that
- *         broke its contract
+ *         -EOVERFLOW for 2^31 references to `dir`
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_alias_add(struct finode *dir, const char *name,
-						 struct finode *inode, void *arg);
+						 struct finode *inode, uint64_t nlink);
 
 /**
- * The entry was removed from the directory. Needs no memory. May block in finish() and in
- * evict(). The caller holds `dir` and keeps it.
+ * The entry was removed from the directory. Needs no memory. May block in evict() of the
+ * directory's last user. The caller holds `dir` and keeps it.
  * @return 0; -ENOENT if the name was not known; -ENOTDIR; -EINVAL or -ENAMETOOLONG for the
  *         name
  * @since 0.1
@@ -117,6 +100,9 @@ FINODE_API int finode_alias_remove(struct finode *dir, const char *name);
  * What is known of the name is stale: a look-up found nothing there, or does not find
  * `inode` there any more. As finode_alias_remove(), but counted as stale, and with an
  * `inode` the name is left alone if it names another one.
+ * An inode that finode_obtain_at() has made is known by its names alone: without the last
+ * of them nothing finds it any more, and the name gets another inode when it is asked for
+ * again. It stays usable while anyone has it.
  * @param inode  NULL for whatever is known; else borrowed, and only compared
  * @return as finode_alias_remove()
  * @since 0.1
@@ -138,23 +124,21 @@ FINODE_API int finode_alias_drop(struct finode *dir, const char *name,
  * rename(2) leaves them.
  *
  * The caller holds both directories, which may be the same one, and keeps them. May block
- * in init(), finish() and evict(), and while evict() of what moves runs in another thread.
+ * in evict(), and while evict() of what moves runs in another thread.
  * After -ENOMEM or -ELOOP the backend knows better than the table: finode_alias_drop() both
  * names, which needs no memory.
  *
- * @param arg  for init() of the alias, or of both. If another change of these names was
- *             faster, init() is called again, so here it must copy and not take.
  * @return 0; or, with nothing changed: -ELOOP if a directory would come below itself;
  *         -EINVAL for a name or unknown or contradicting flags; -ENAMETOOLONG; -ENOTDIR;
  *         -EXDEV for different tables; -EDEADLK when called from evict() of what moves;
- *         -ENOMEM; -EOVERFLOW; what init() returned
+ *         -ENOMEM; -EOVERFLOW
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_alias_rename(struct finode *olddir,
 						    const char *oldname,
 						    struct finode *newdir,
-						    const char *newname, unsigned int flags,
-						    void *arg);
+						    const char *newname,
+						    unsigned int flags);
 
 /**
  * For a backend whose objects have nothing but names: finds the inode that the name is
@@ -169,20 +153,20 @@ FINODE_API FINODE_NODISCARD int finode_alias_rename(struct finode *olddir,
  * evict() of what has the name runs in another thread, and in the author's own callbacks.
  *
  * @param mode  the S_IFMT bits of what was found
- * @param arg   for init() and match() of the inode, then for init() of the alias
+ * @param arg   for init() and match() of the inode
  * @param out   a new reference; NULL on failure
- * @return FINODE_FOUND; FINODE_CREATED; -ENOTDIR; -EINVAL or -ENAMETOOLONG for the name;
+ * @param created  on success: was it made here, and not found? NULL if that is all the same
+ * @return 0; -ENOTDIR; -EINVAL or -ENAMETOOLONG for the name;
  *         -EINVAL for a mode without a known type; -ENOMEM; -EDEADLK when called from
  *         init() or evict() of what has the name; -ESTALE if a rename or an addition gave
  *         the name to another inode while init() ran: look up again; -EOVERFLOW; -EIO if a
  *         callback broke its contract; else what init() or match() returned. A failure
- *         after the inode's init(), as -ESTALE is, or one of the alias, ends with its
- *         evict().
+ *         after the inode's init(), as -ESTALE is, ends with its evict().
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_obtain_at(struct finode *dir, const char *name,
 						 mode_t mode, void *arg,
-						 struct finode **out);
+						 struct finode **out, bool *created);
 
 /**
  * The inode that the name is known to name. `dir` is borrowed. Never waits.
@@ -194,17 +178,10 @@ FINODE_API FINODE_NODISCARD struct finode *finode_alias_lookup(struct finode *di
 							       const char *name);
 
 /**
- * The alias itself, for its author's part. As finode_alias_lookup().
- * @return a new reference to the alias, which holds its inode and its directory; or NULL
- * @since 0.1
- */
-FINODE_API FINODE_NODISCARD struct finode_alias *finode_alias_get(struct finode *dir,
-								  const char *name);
-
-/**
- * Walks the aliases of an inode, oldest first; begin with NULL, and go on with what the
- * last call returned, which is consumed. No lock is held between the calls. What is added
- * during the walk is seen, what is removed may be. May block in finish() and evict().
+ * Walks the aliases of an inode, newest first; begin with NULL, and go on with what the
+ * last call returned, which is consumed. No lock is held between the calls. What is added,
+ * or seen again, during the walk may be missed, what is removed may be seen. May block in
+ * evict().
  * The caller holds `inode` and keeps it.
  * @return a new reference to the next alias, for finode_alias_next() or
  *         finode_alias_put(); NULL at the end
@@ -214,14 +191,14 @@ FINODE_API struct finode_alias *finode_alias_next(struct finode *inode,
 						  struct finode_alias *previous);
 
 /**
- * Consumes a reference to an alias; NULL is fine. May block in finish() and evict().
+ * Consumes a reference to an alias; NULL is fine. May block in evict().
  * @since 0.1
  */
 FINODE_API void finode_alias_put(struct finode_alias *alias);
 
 /**
  * The directory that the inode is in: what ".." is. For a file with several names the one
- * of its oldest alias; for the root the root. `inode` is borrowed; its own evict() may ask
+ * of its newest alias; for the root the root. `inode` is borrowed; its own evict() may ask
  * too. Never waits.
  * @return a new reference; NULL if no name of it is known
  * @since 0.1
@@ -231,8 +208,9 @@ FINODE_API FINODE_NODISCARD struct finode *finode_parent(struct finode *inode);
 /**
  * A path of the inode from the root, beginning with "/"; the root's is "/". It was true at
  * some moment during the call, even while others rename everything on it. Every alias is
- * tried until one leads to the root. `inode` is borrowed; its own evict() may ask too. May
- * block in evict() of a directory on the way that others have dropped meanwhile.
+ * tried, the newest first, until one leads to the root. `inode` is borrowed; its own
+ * evict() may ask too. May block in evict() of a directory on the way that others have
+ * dropped meanwhile.
  * @param buf  ends with a NUL if the call succeeds; undefined if not
  * @return the length without the NUL; -ENOENT if no known alias leads to the root;
  *         -ENAMETOOLONG if one does, but `size` does not hold its path

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What every public header needs: visibility, C++ linkage. */
+/* What every public header needs: visibility, C++ linkage, what an object is like. */
 #ifndef FINODE_EXPORT_H
 #define FINODE_EXPORT_H
 
@@ -18,5 +18,11 @@
 #define FINODE_BEGIN_DECLS
 #define FINODE_END_DECLS
 #endif
+
+/** What all .._OPS_FOR say of the author's type: its size and alignment, and the base's. */
+#define FINODE_OBJECT_FOR(type_, member_)                                                  \
+	.object_size = sizeof(type_), .object_align = __alignof__(type_),                  \
+	.base_offset = offsetof(type_, member_),                                           \
+	.base_size = sizeof(((type_ *)0)->member_)
 
 #endif

@@ -12,6 +12,7 @@
 #ifndef FINODE_FILE_H
 #define FINODE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,15 +34,17 @@ struct finode_file {
 	 * file by itself. The one field that is the author's, to be set before the reply.
 	 */
 	int32_t backing_id;
-	/** The library's own. */
-	uint32_t library[1];
+	/** The library's own, and room to grow. */
+	uint32_t library[7];
 };
 
-/** The author's side. The table keeps the pointer. No lock is held in callbacks. */
+/** The author's side. The table copies it. No lock is held in callbacks. */
 struct finode_file_ops {
-	size_t ops_size;    /**< sizeof(struct finode_file_ops) */
-	size_t object_size; /**< of the author's object */
-	size_t base_offset; /**< of the struct finode_file in it */
+	size_t ops_size;     /**< sizeof(struct finode_file_ops), for growth */
+	size_t object_size;  /**< of the author's object */
+	size_t object_align; /**< of its type */
+	size_t base_offset;  /**< of the struct finode_file in it */
+	size_t base_size;    /**< sizeof(struct finode_file), as it was compiled */
 
 	/**
 	 * Makes a zeroed object whole; what it takes out of `arg` it owns. Optional.
@@ -54,14 +57,15 @@ struct finode_file_ops {
 
 /** The sizes for struct finode_file_ops, as FINODE_OPS_FOR. */
 #define FINODE_FILE_OPS_FOR(type_, member_)                                                \
-	.ops_size = sizeof(struct finode_file_ops), .object_size = sizeof(type_),          \
-	.base_offset = offsetof(type_, member_)
+	.ops_size = sizeof(struct finode_file_ops), FINODE_OBJECT_FOR(type_, member_)
 
 /**
  * Makes an open file of an inode, which the caller holds and keeps.
  * @param out  a new reference, beside the one that stands for being open
- * @return 0; -ENOMEM, with nothing left behind; -EINVAL if the table has no file_ops;
- *         -EOVERFLOW for 2^31 references to the inode at once; what init() returned
+ * @return 0; -ENOMEM, with nothing left behind; -EINVAL if the table has no file_ops,
+ *         with a line in the log; -ESTALE if the backing object was let go (unlink.h);
+ *         -EIO if init() broke its contract; -EOVERFLOW for 2^31 references to the inode at
+ * once; what init() returned
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_file_open(struct finode *inode, void *arg,
@@ -86,6 +90,25 @@ FINODE_API void finode_file_put(struct finode_file *file);
  * @since 0.1
  */
 FINODE_API int finode_file_close(struct finode_table *table, uint64_t fh);
+
+/**
+ * Walks the open files of an inode, newest first; begin with NULL, and go on with what the
+ * last call returned, which is consumed. No lock is held between the calls. What is opened
+ * during the walk is not seen, what is closed may be. The caller holds `inode` and keeps
+ * it. May block in release() of a file that was closed meanwhile.
+ * @return a new reference to the next one, for finode_file_next() or finode_file_put();
+ * NULL at the end
+ * @since 0.1
+ */
+FINODE_API struct finode_file *finode_file_next(struct finode *inode,
+						struct finode_file *previous);
+
+/**
+ * Has the inode an open file, one that was not closed yet? The caller holds `inode`. Never
+ * waits.
+ * @since 0.1
+ */
+FINODE_API bool finode_is_open(struct finode *inode);
 
 /** @cond the cleanup behind FINODE_FILE_AUTOPUT */
 static inline void finode_file_autoput(struct finode_file **file)

@@ -37,8 +37,13 @@ struct statx;
 
 /* ---- Replies ---- */
 
-/** What an entry reply says of an inode beside its nodeid and generation. */
+/**
+ * What an entry reply says of an inode beside its nodeid and generation. Start from
+ * FINODE_ENTRY_INIT, or write FINODE_ENTRY(.attr = .., .entry_timeout = ..).
+ */
 struct finode_entry {
+	/** sizeof(struct finode_entry), for growth. */
+	size_t size;
 	/** Attributes, as getattr would report them. Its type must be the inode's. */
 	struct stat attr;
 	/** How long the kernel may believe the name, and the attributes; in seconds. */
@@ -50,15 +55,31 @@ struct finode_entry {
 	 * entry of another type without ever forgetting it (protocol notes, section 1).
 	 */
 	mode_t created;
-	/** For init() of a new alias, in a table with config.alias_ops; else NULL. */
-	void *alias_arg;
+	/**
+	 * FUSE_ATTR_* of linux/fuse.h beside FUSE_ATTR_SUBMOUNT, which is the library's:
+	 * for example FUSE_ATTR_DAX.
+	 */
+	uint32_t attr_flags;
+	uint32_t reserved; /**< 0 */
 };
+
+#define FINODE_ENTRY_INIT                                                                  \
+	{                                                                                  \
+		.size = sizeof(struct finode_entry)                                        \
+	}
+
+#ifndef __cplusplus
+/** An entry with these members, as long as the block. */
+#define FINODE_ENTRY(...)                                                                  \
+	((struct finode_entry){.size = sizeof(struct finode_entry), __VA_ARGS__})
+#endif
 
 /**
  * Answers LOOKUP, MKNOD, MKDIR, SYMLINK or LINK: `name` in `dir` is `inode`. In a table
- * with aliases the name is recorded first, finode_alias_add(); if that fails, its error is
- * the reply, with nothing counted: -ESTALE makes the kernel look the name up again, and
- * -ELOOP is a directory below itself, which the kernel would not take.
+ * with aliases the name is recorded first, finode_alias_add(), with the st_nlink of the
+ * attributes; if that fails, its error is the reply, with nothing counted: -ESTALE makes
+ * the kernel look the name up again, and -ELOOP is a directory below itself, which the
+ * kernel would not take.
  *
  * An entry that the kernel would reject, and leak, is refused here: the requester gets
  * EIO, the log and `entries_refused` tell. That is: a type that is not the inode's or not
@@ -157,23 +178,34 @@ FINODE_API int finode_reply_err(fuse_req_t req, int err);
 
 /**
  * The reply to READDIR or READDIRPLUS while it is filled. On the stack of the handler, from
- * finode_dirbuf_init() to finode_dirbuf_reply() or finode_dirbuf_drop(); the fields are the
- * library's.
+ * finode_dirbuf_init() to finode_dirbuf_reply() or finode_dirbuf_drop(), which
+ * FINODE_AUTO_DIRBUF calls by itself; the fields are the library's.
+ *
+ *      FINODE_AUTO_DIRBUF struct finode_dirbuf buf = FINODE_DIRBUF_INIT;
  */
 struct finode_dirbuf {
+	/** sizeof(struct finode_dirbuf), for growth. */
+	size_t struct_size;
 	struct finode *dir;
 	char *bytes;
 	size_t size;
 	size_t used;
 	int plus;
+	uint64_t reserved[3]; /**< 0 */
 };
+
+#define FINODE_DIRBUF_INIT                                                                 \
+	{                                                                                  \
+		.struct_size = sizeof(struct finode_dirbuf)                                \
+	}
 
 /**
  * Begins a reply.
+ * @param buf   FINODE_DIRBUF_INIT, or one that has ended
  * @param dir   borrowed until the reply
  * @param size  what the request allows; more than 1 MiB is taken as 1 MiB
  * @param plus  true for READDIRPLUS: entries are lookups, and counted
- * @return 0, or -ENOMEM
+ * @return 0; -ENOMEM; -EINVAL, with a line in the log, for a buffer without its size
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_dirbuf_init(struct finode_dirbuf *buf,
@@ -200,6 +232,13 @@ FINODE_API FINODE_NODISCARD int finode_dirbuf_add(struct finode_dirbuf *buf,
 						  const struct finode_entry *entry);
 
 /**
+ * Does an entry of this name still fit? Who has to open or to look up what an entry names
+ * asks before that.
+ * @since 0.1
+ */
+FINODE_API int finode_dirbuf_fits(const struct finode_dirbuf *buf, const char *name);
+
+/**
  * Answers the request with what was added; nothing added means the end of the directory.
  * If the reply does not reach the kernel, every count is taken back. Ends the buffer.
  * @return 0, or a negative errno
@@ -209,10 +248,13 @@ FINODE_API int finode_dirbuf_reply(struct finode_dirbuf *buf, fuse_req_t req);
 
 /**
  * Ends the buffer without a reply, taking every count back; finode_reply_err() is the
- * caller's. Does nothing to a buffer that was never begun (zeroed) or has ended.
+ * caller's. Does nothing to a buffer that was never begun or has ended.
  * @since 0.1
  */
 FINODE_API void finode_dirbuf_drop(struct finode_dirbuf *buf);
+
+/** Declares a struct finode_dirbuf that is dropped when it goes out of scope. */
+#define FINODE_AUTO_DIRBUF __attribute__((cleanup(finode_dirbuf_drop)))
 
 /* ---- FORGET ---- */
 

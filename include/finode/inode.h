@@ -28,6 +28,7 @@
 #ifndef FINODE_INODE_H
 #define FINODE_INODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -48,18 +49,24 @@ FINODE_BEGIN_DECLS
  * and all of it is set before init() is called and never changes.
  */
 struct finode {
-	/** Never 0; 1 for the root only; not used again while the table lives. */
+	/**
+	 * Never 0; 1 for the root only; not used again while the table lives, and not by
+	 * another table either, but for chance: each begins at a random number.
+	 */
 	uint64_t nodeid;
 	/** The inode holds it. `mount->table` is the inode's table. */
 	struct finode_mount *mount;
-	/** What the kernel is told beside the nodeid; 0 for the root. */
+	/**
+	 * What the kernel is told beside the nodeid: the key's generation, and a random
+	 * number of the table's added to it; 0 for the root.
+	 */
 	uint32_t generation;
 	/** The S_IFMT bits of its mode. */
 	uint16_t type;
-	/** The library's own, from here on. */
+	/** The library's own, and room to grow, from here on. */
 	uint8_t library_state;
 	uint8_t library_flags;
-	uint64_t library[1];
+	uint64_t library[3];
 };
 
 /** What makes an object itself within its mount. Passed by value; bytes are borrowed. */
@@ -77,18 +84,34 @@ struct finode_key {
 	uint32_t generation;
 };
 
+#ifndef __cplusplus
+/** A key of one 64-bit word, as an inode number is. Its bytes live as long as the block. */
+#define FINODE_KEY_U64(word_, mode_)                                                       \
+	((struct finode_key){.bytes = (const uint64_t[]){(word_)},                         \
+			     .size = sizeof(uint64_t),                                     \
+			     .mode = (mode_)})
+
+/** A key of two, as a device and an inode number are. */
+#define FINODE_KEY_U64_PAIR(first_, second_, mode_)                                        \
+	((struct finode_key){.bytes = (const uint64_t[]){(first_), (second_)},             \
+			     .size = 2 * sizeof(uint64_t),                                 \
+			     .mode = (mode_)})
+#endif
+
 /**
  * The author's side of an inode. Fill in with FINODE_OPS_FOR and designated initialisers;
- * the table keeps the pointer, so the struct must live as long as the table.
+ * the table copies it.
  *
  * Callbacks run with no lock of the library held (guarantee F) and may call the library,
  * with one exception: init() and evict() must not obtain the key that they are called for
  * (finode_obtain() would wait for itself, and returns -EDEADLK instead).
  */
 struct finode_ops {
-	size_t ops_size;    /**< sizeof(struct finode_ops), for growth */
-	size_t object_size; /**< of the author's object */
-	size_t base_offset; /**< of the struct finode in it */
+	size_t ops_size;     /**< sizeof(struct finode_ops), for growth */
+	size_t object_size;  /**< of the author's object */
+	size_t object_align; /**< of its type, which may be more than malloc() gives */
+	size_t base_offset;  /**< of the struct finode in it */
+	size_t base_size;    /**< sizeof(struct finode), as it was compiled */
 
 	/**
 	 * Makes a zeroed object whole; `base` is filled in. `arg` is what obtain() was
@@ -112,6 +135,8 @@ struct finode_ops {
 	 * The last moment of an object: nobody else has a reference and no nodeid leads
 	 * to it. Releases what init() took; the memory is the library's to free. Exactly
 	 * once for each successful init(). May block: only lookups of this very key wait.
+	 * What it puts of other inodes ends after it has returned, in a loop and not by
+	 * recursion, however long the chain is; so do directories whose last name it was.
 	 * Optional.
 	 */
 	void (*evict)(struct finode *base);
@@ -135,16 +160,11 @@ struct finode_ops {
 
 /** The sizes for struct finode_ops: the author's type and the member that is the base. */
 #define FINODE_OPS_FOR(type_, member_)                                                     \
-	.ops_size = sizeof(struct finode_ops), .object_size = sizeof(type_),               \
-	.base_offset = offsetof(type_, member_)
+	.ops_size = sizeof(struct finode_ops), FINODE_OBJECT_FOR(type_, member_)
 
 /** From a base to the author's object around it. */
 #define FINODE_CONTAINER_OF(ptr_, type_, member_)                                          \
 	((type_ *)(void *)((char *)(ptr_)-offsetof(type_, member_)))
-
-/** finode_obtain() found the object, or made it. */
-#define FINODE_FOUND   0
-#define FINODE_CREATED 1
 
 /**
  * Finds the inode of (mount, key), or makes it: one object however many threads ask at
@@ -159,16 +179,18 @@ struct finode_ops {
  * @param mount  the caller holds it, or an inode in it
  * @param arg    for init() and match(); a caller whose inode was found keeps what is in it
  * @param out    a new reference; NULL on failure
- * @return FINODE_FOUND; FINODE_CREATED; -ENOMEM, with nothing left behind (guarantee K);
- *         -EINVAL for a key of a wrong size or a mode without a known type;
- *         -ESTALE if the mount is detached; -EDEADLK when called from init() or evict()
- *         of this key; -EOVERFLOW for 2^31 references at once; -EIO if init(), match() or
- * rebind() broke its contract; else what init(), match() or rebind() returned.
+ * @param created  on success: was it made here, and not found? NULL if that is all the same
+ * @return 0; -ENOMEM, with nothing left behind (guarantee K);
+ *         -EINVAL for a key of a wrong size or a mode without a known type, with a line in
+ *         the log; -ESTALE if the mount is detached, or the table being destroyed;
+ *         -EDEADLK when called from init() or evict() of this key; -EOVERFLOW for 2^31
+ *         references at once; -EIO if init(), match() or rebind() broke its contract; else
+ *         what init(), match() or rebind() returned.
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_obtain(struct finode_mount *mount,
 					      struct finode_key key, void *arg,
-					      struct finode **out);
+					      struct finode **out, bool *created);
 
 /**
  * Finds the inode of (mount, key) if there is a LIVE one; match() is not asked. A mode of
@@ -210,7 +232,8 @@ FINODE_API struct finode *finode_hold(struct finode *inode);
 
 /**
  * Consumes a reference; NULL is fine. With the last reference, and no nlookup left, the
- * inode is evicted by this very call, so evict() may block in it.
+ * inode is evicted by this very call, so evict() may block in it; but if this thread is in
+ * evict() of another inode of the table, then after that has returned.
  * @since 0.1
  */
 FINODE_API void finode_put(struct finode *inode);
@@ -220,14 +243,28 @@ FINODE_API void finode_put(struct finode *inode);
  * or its inode number belongs to another object now. The inode keeps its nodeid and stays
  * usable until it is forgotten and put; the key is free for a new object. Its aliases go,
  * and it gets no new ones. The caller holds a reference and keeps it. Does nothing if it
- * was retired before. Blocks only if it had aliases: in their finish(), and in evict() of
+ * was retired before. Blocks only if it had aliases: in evict() of
  * a directory that nothing else holds.
  * @since 0.1
  */
 FINODE_API void finode_retire(struct finode *inode);
 
 /**
- * The key that the inode was obtained with. Borrowed, as long as the inode.
+ * Gives the inode another key within its mount: what it shows has another identity by now
+ * (a file that an overlay has copied up, a temporary file that got its number), and is the
+ * same object for everyone who has it: nodeid, generation, references, counts, names and
+ * open files stay. Look-ups of the new key find it, and those of the old one do not any
+ * more. The caller holds the inode and keeps it.
+ * @return 0, also if it has that key; -EEXIST, with nothing changed, if another inode has
+ *         it; -ESTALE if the inode was retired, or is known by its name only; -EINVAL for a
+ *         key of a wrong size or of another type, and for the root; -ENOMEM
+ * @since 0.1
+ */
+FINODE_API FINODE_NODISCARD int finode_rekey(struct finode *inode, struct finode_key key);
+
+/**
+ * The key that the inode was obtained with, or given by finode_rekey(). Borrowed, as long
+ * as the inode, or until finode_rekey().
  * @since 0.1
  */
 FINODE_API const void *finode_key_bytes(const struct finode *inode, size_t *size);
@@ -247,6 +284,14 @@ FINODE_API void finode_count(struct finode *inode, uint64_t n);
  * @since 0.1
  */
 FINODE_API void finode_uncount(struct finode *inode, uint64_t n);
+
+/**
+ * What the kernel counts now, as far as replies and FORGETs tell: 0 for the root. The
+ * caller holds a reference. To be shown, or to choose what to reclaim: it may change at any
+ * time.
+ * @since 0.1
+ */
+FINODE_API uint64_t finode_nlookup(const struct finode *inode);
 
 /**
  * A FORGET: nlookup of `nodeid` -= n, in any order against anything else (guarantee D).

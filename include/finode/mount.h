@@ -24,6 +24,7 @@
 #ifndef FINODE_MOUNT_H
 #define FINODE_MOUNT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -33,7 +34,6 @@
 FINODE_BEGIN_DECLS
 
 struct finode;
-struct finode_alias;
 struct finode_table;
 struct statx;
 
@@ -55,19 +55,21 @@ struct finode_mount {
 	/** The mount that this one was found in, which it holds; NULL for the first. */
 	struct finode_mount *parent;
 	struct finode_mount_id id;
-	/** The library's own. */
-	uint64_t library[21];
+	/** The library's own, and room to grow. */
+	uint64_t library[24];
 };
 
 /**
  * The author's side of a mount, optional: config.mount_ops. Fill in with
- * FINODE_MOUNT_OPS_FOR and designated initialisers; must live as long as the table.
+ * FINODE_MOUNT_OPS_FOR and designated initialisers; the table copies it.
  * Callbacks run with no lock of the library held. All are optional.
  */
 struct finode_mount_ops {
-	size_t ops_size;    /**< sizeof(struct finode_mount_ops), for growth */
-	size_t object_size; /**< of the author's object */
-	size_t base_offset; /**< of the struct finode_mount in it */
+	size_t ops_size;     /**< sizeof(struct finode_mount_ops), for growth */
+	size_t object_size;  /**< of the author's object */
+	size_t object_align; /**< of its type */
+	size_t base_offset;  /**< of the struct finode_mount in it */
+	size_t base_size;    /**< sizeof(struct finode_mount), as it was compiled */
 
 	/**
 	 * Makes a zeroed object whole; `base` is filled in. What it takes out of `arg`,
@@ -105,8 +107,7 @@ struct finode_mount_ops {
  * base.
  */
 #define FINODE_MOUNT_OPS_FOR(type_, member_)                                               \
-	.ops_size = sizeof(struct finode_mount_ops), .object_size = sizeof(type_),         \
-	.base_offset = offsetof(type_, member_)
+	.ops_size = sizeof(struct finode_mount_ops), FINODE_OBJECT_FOR(type_, member_)
 
 /* ---- Life ---- */
 
@@ -123,22 +124,16 @@ struct finode_mount_ops {
  * @param id      borrowed for the call
  * @param arg     for init() and match(); a caller whose mount was found keeps what is in it
  * @param out     a new reference; NULL on failure
- * @return FINODE_FOUND; FINODE_CREATED; -ENOMEM, with nothing left behind; -EDEADLK when
- *         called from init() or evict() of this id; -EIO if init() or match() broke its
- *         contract; else what init() or match() returned
+ * @param created  on success: was it made here, and not found? NULL if that is all the same
+ * @return 0; -ENOMEM, with nothing left behind; -EDEADLK when called from init() or evict()
+ *         of this id; -EIO if init() or match() broke its contract; else what init() or
+ *         match() returned
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_mount_obtain(struct finode_mount *parent,
 						    const struct finode_mount_id *id,
-						    void *arg, struct finode_mount **out);
-
-/**
- * Finds the mount of an id if there is one; match() is not asked. Never waits.
- * @return a new reference, or NULL
- * @since 0.1
- */
-FINODE_API FINODE_NODISCARD struct finode_mount *finode_mount_find(
-	struct finode_table *table, const struct finode_mount_id *id);
+						    void *arg, struct finode_mount **out,
+						    bool *created);
 
 /**
  * Takes another reference beside one that the caller holds; an inode holds its mount.
@@ -164,8 +159,8 @@ FINODE_API void finode_mount_put(struct finode_mount *mount);
  * finode_obtain() says ESTALE. Mounts below it are not touched: detach them first.
  *
  * The caller holds a reference, and keeps it. Does nothing if it was called before. The
- * first mount of a table cannot be detached. Walks over all inodes of the table; blocks in
- * evict().
+ * first mount of a table cannot be detached. Costs the inodes of the mount, however many
+ * the table has; blocks in evict().
  * @since 0.1
  */
 FINODE_API void finode_mount_detach(struct finode_mount *mount);
@@ -188,15 +183,6 @@ static inline void finode_mount_autoput(struct finode_mount **mount)
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD struct finode *finode_mount_root(struct finode_mount *mount);
-
-/**
- * The mountpoint: the name in the parent mount by which the root of this one is known, in a
- * table that keeps aliases.
- * @return a new reference, to be put with finode_alias_put(); NULL if there is none
- * @since 0.1
- */
-FINODE_API FINODE_NODISCARD struct finode_alias *finode_mount_point(
-	struct finode_mount *mount);
 
 /**
  * May a LINK or a RENAME go from one of the two to the other? Both may be any inodes; what
@@ -238,16 +224,31 @@ FINODE_API FINODE_NODISCARD int finode_mount_of(struct finode *dir, const struct
 						void *arg, struct finode_mount **out);
 
 /**
- * The inode number under which an object is shown, where all mounts appear on one st_dev:
- * different for any two objects, equal to the host's for the first device of the table's
- * first mount, and the same as long as the mount lives; most likely also when it comes
- * again. To be used wherever a number is told: getattr, entries, readdir (where a
- * mountpoint has the number of the root that covers it), readdirplus, statx.
+ * The inode number under which an object is shown, where all mounts appear on one st_dev.
+ * To be used wherever a number is told: getattr, entries, readdir (where a mountpoint has
+ * the number of the root that covers it), readdirplus, statx. They agree: while the mount
+ * lives, the number depends on the mount, `dev` and `ino` alone.
  *
- * Takes a lock only if the host's number has more than 48 bits, or `dev` is not the mount's
- * first.
+ * A host's number of up to 48 bits gets a prefix of its device and mount, and is different
+ * from that of any other object. The first device of the table's first mount has prefix 0:
+ * its numbers are the host's. There are 32,768 prefixes, at most 16 for the devices of one
+ * mount, the first that are asked for; they are free again when the mount has gone.
+ *
+ * Longer numbers, and devices without a prefix, are shown as a hash of 63 bits with the top
+ * bit set: different from all with a prefix, and from each other but for chance. Among n of
+ * them two meet with a probability of n * n / 2^64: 1 in 184,000 for 10 million. The hash
+ * has no secret, so who may choose inode numbers on the host could make two of them meet.
+ *
+ * A mount that comes again, in another run of the server too, has the same numbers, if its
+ * id and its devices are the same (for the first mount, its devices): the longer ones
+ * always, the others most likely, since each device looks for its prefix at a place of its
+ * own.
+ *
+ * Nothing is kept for a number. Takes a lock only when a device is asked for the first time
+ * in its mount.
  * @param dev, ino  st_dev and st_ino of the object on the host
- * @return 0; -ENOMEM
+ * @param out       0 on failure
+ * @return 0; -ENOMEM, for a device that is asked for the first time in its mount
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_mount_ino(struct finode_mount *mount, uint64_t dev,

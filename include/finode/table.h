@@ -17,46 +17,24 @@
 
 #include <finode/export.h>
 #include <finode/inode.h>
+#include <finode/log.h>
+#include <finode/memory.h>
 #include <finode/mount.h>
 
 FINODE_BEGIN_DECLS
 
-struct finode_alias_ops;
 struct finode_file_ops;
 struct finode_mount_ops;
 struct finode_table;
 
 /**
- * Where the library's memory comes from. Both functions may be called from any thread,
- * and with locks of the library held: they must not call the library.
+ * How a table is to be. Start from FINODE_CONFIG_INIT; borrowed, with all that it points
+ * to, only during create.
  */
-struct finode_allocator {
-	/** @return `size` bytes, zeroed, aligned for any type; or NULL */
-	void *(*allocate)(size_t size, void *user);
-	/** Releases what allocate() returned; never NULL. */
-	void (*release)(void *ptr, void *user);
-	void *user;
-};
-
-enum finode_log_level {
-	FINODE_LOG_ERROR,   /**< a mistake in the author's code, named */
-	FINODE_LOG_WARNING, /**< the kernel, a guest or the backend broke a rule */
-	FINODE_LOG_INFO,
-	FINODE_LOG_DEBUG
-};
-
-/**
- * Receives one line without a line end. Called from any thread, with no lock of the
- * library held. Things that could repeat without end are logged once for each table and
- * then only counted in the statistics.
- */
-typedef void (*finode_log_fn)(enum finode_log_level level, const char *message, void *user);
-
-/** How a table is to be. Start from FINODE_CONFIG_INIT; borrowed only during create. */
 struct finode_config {
 	/** sizeof(struct finode_config), for growth. */
 	size_t size;
-	/** The author's inodes. Required; must live as long as the table. */
+	/** The author's inodes. Required. */
 	const struct finode_ops *ops;
 	/** The author's open files, if the table is to have any; as ops. See file.h. */
 	const struct finode_file_ops *file_ops;
@@ -90,8 +68,6 @@ struct finode_config {
 	 * 6.1.70, 6.6.9, 6.7 and later (guarantee I, docs/submounts.md).
 	 */
 	bool forget_submount_roots;
-	/** The author's aliases, if they have anything of their own; implies `aliases`. */
-	const struct finode_alias_ops *alias_ops;
 };
 
 #define FINODE_CONFIG_INIT                                                                 \
@@ -101,8 +77,9 @@ struct finode_config {
 
 /**
  * Makes a table with its root inode (nodeid 1, generation 0), whose init() runs here.
- * @return 0; -ENOMEM; -EINVAL if something required is missing or out of range, with a
- *         line in the log that says what; what the root's init() returned
+ * @return 0; -ENOMEM; -EINVAL if something required is missing or out of range, or does not
+ *         fit this version of the library, with a line in the log that says what; what the
+ *         root's init() returned
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_table_create(const struct finode_config *config,
@@ -111,8 +88,12 @@ FINODE_API FINODE_NODISCARD int finode_table_create(const struct finode_config *
 /**
  * Ends the session for good: closes every open file and evicts every inode, waiting for no
  * FORGET (guarantee J), then frees the table. NULL is fine. No other thread may use the
- * table. References that the author still holds are mistakes: each is reported, and the
- * inode is evicted all the same.
+ * table.
+ *
+ * What nobody holds ends first, then the root, then what those have put in their evict(): a
+ * directory may hold its children. References that are left are mistakes: each is reported,
+ * and the inode is evicted all the same. Memory is freed when all evict()s have returned,
+ * so they may use, and put, what others have held in any order.
  * @since 0.1
  */
 FINODE_API void finode_table_destroy(struct finode_table *table);
@@ -154,7 +135,7 @@ struct finode_stats {
 	uint64_t aliases_removed; /**< by unlink or rmdir, or replaced by a rename */
 	uint64_t aliases_stale;	  /**< dropped: the backend says otherwise by now */
 	uint64_t aliases_refused; /**< that would have put a directory below itself */
-	uint64_t let_go;	  /**< unlinked()s that have returned */
+	uint64_t unlinked;	  /**< unlinked()s that have returned */
 	uint64_t rebound;	  /**< rebind()s that have succeeded */
 	uint64_t mounts;	  /**< LIVE or EVICTING now, the root's included */
 	uint64_t mounts_created;  /**< successful init()s of mounts */
@@ -162,6 +143,7 @@ struct finode_stats {
 	uint64_t mounts_detached; /**< that have gone on the host while in use */
 	uint64_t roots_kept;	  /**< announced roots of submounts that stay, now */
 	uint64_t forgets_late;	  /**< FORGETs for inodes of detached mounts */
+	uint64_t calls_refused; /**< -EINVAL of this library, the first of a kind logged */
 };
 
 /**

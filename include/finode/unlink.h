@@ -49,6 +49,8 @@
 #ifndef FINODE_UNLINK_H
 #define FINODE_UNLINK_H
 
+#include <stdbool.h>
+
 #include <finode/export.h>
 #include <finode/inode.h>
 
@@ -64,7 +66,10 @@ FINODE_BEGIN_DECLS
  */
 FINODE_API FINODE_NODISCARD int finode_pin(struct finode *inode);
 
-/** The end of what finode_pin() began, once for each success. @since 0.1 */
+/**
+ * The end of what finode_pin() began, once for each success, in the same thread.
+ * @since 0.1
+ */
 FINODE_API void finode_unpin(struct finode *inode);
 
 /**
@@ -72,13 +77,15 @@ FINODE_API void finode_unpin(struct finode *inode);
  * turns up later only costs a rebind(). Runs ops->unlinked() unless another name of the
  * inode is known, or it is open (finode_file_open()), or the object was let go already, or
  * it is the root. To be called after the names were removed from the table, and before the
- * reply. The caller holds the inode, and must not hold a pin of this or any other inode.
+ * reply. The caller holds the inode, and must not hold a pin of this or any other inode:
+ * the thread would wait for itself, or two for each other. That is noticed: the object is
+ * kept, and the log tells.
  *
  * May block: in unlinked(), and for those who have pinned the inode.
- * @return 1 if the object is let go; 0 if it is kept
+ * @return true if the object is let go; false if it is kept
  * @since 0.1
  */
-FINODE_API int finode_unlinked(struct finode *inode);
+FINODE_API bool finode_unlinked(struct finode *inode);
 
 /** @cond the cleanup behind FINODE_AUTOUNPIN */
 static inline void finode_autounpin(struct finode **inode)

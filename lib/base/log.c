@@ -2,10 +2,14 @@
 /* See log.h. */
 #include "base/log.h"
 
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/lock.h"
-#include "core/table.h"
 
 #define LINE_MAX_BYTES 512
 
@@ -16,7 +20,7 @@ void finode__log_default(enum finode_log_level level, const char *message, void 
 		fprintf(stderr, "finode: %s\n", message);
 }
 
-__attribute__((format(printf, 3, 0))) static void log_va(struct finode_table *table,
+__attribute__((format(printf, 3, 0))) static void log_va(const struct log *log,
 							 enum finode_log_level level,
 							 const char *format, va_list args)
 {
@@ -25,29 +29,57 @@ __attribute__((format(printf, 3, 0))) static void log_va(struct finode_table *ta
 	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): its callers began it */
 	vsnprintf(line, sizeof(line), format, args);
 	finode__lock_check_none_held("the log callback");
-	table->log(level, line, table->log_user);
+	log->fn(level, line, log->user);
 }
 
-void finode__log_first(struct finode_table *table, _Atomic uint64_t *counter,
-		       const char *format, ...)
+void finode__log(const struct log *log, enum finode_log_level level, const char *format,
+		 ...)
 {
 	va_list args;
 
-	if (atomic_fetch_add_explicit(counter, 1, memory_order_relaxed) != 0)
-		return;
 	va_start(args, format);
-	log_va(table, FINODE_LOG_WARNING, format, args);
+	log_va(log, level, format, args);
 	va_end(args);
 }
 
-void finode__misuse(struct finode_table *table, const char *format, ...)
+static bool is_first(_Atomic uint64_t *counter)
+{
+	return atomic_fetch_add_explicit(counter, 1, memory_order_relaxed) == 0;
+}
+
+void finode__log_first(const struct log *log, _Atomic uint64_t *counter, const char *format,
+		       ...)
+{
+	va_list args;
+
+	if (!is_first(counter))
+		return;
+	va_start(args, format);
+	log_va(log, FINODE_LOG_WARNING, format, args);
+	va_end(args);
+}
+
+void finode__misuse(const struct log *log, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	log_va(table, FINODE_LOG_ERROR, format, args);
+	log_va(log, FINODE_LOG_ERROR, format, args);
 	va_end(args);
 #ifdef FINODE_DEBUG
 	abort();
 #endif
+}
+
+int finode__refuse(const struct log *log, _Atomic uint64_t *counter, const char *format,
+		   ...)
+{
+	va_list args;
+
+	if (is_first(counter)) {
+		va_start(args, format);
+		log_va(log, FINODE_LOG_ERROR, format, args);
+		va_end(args);
+	}
+	return -EINVAL;
 }

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "finode/table.h"
+#include "finode/memory.h"
 
 static inline void *memory_get(const struct finode_allocator *allocator, uint64_t *bytes,
 			       size_t size)
@@ -29,6 +29,39 @@ static inline void memory_put(const struct finode_allocator *allocator, uint64_t
 {
 	*bytes -= size;
 	allocator->release(ptr, allocator->user);
+}
+
+/* What every allocator gives (max_align_t, which C++ and old C do not name alike). */
+#define MEMORY_ALIGN _Alignof(long double)
+
+/*
+ * The same for objects that may want a greater alignment: then more is allocated, and what
+ * the allocator returned is noted in front of the object.
+ */
+static inline size_t memory_size_aligned(size_t size, size_t align)
+{
+	return align <= MEMORY_ALIGN ? size : size + align + sizeof(void *);
+}
+
+static inline void *memory_get_aligned(const struct finode_allocator *allocator,
+				       uint64_t *bytes, size_t size, size_t align)
+{
+	char *memory = memory_get(allocator, bytes, memory_size_aligned(size, align));
+	uintptr_t first;
+
+	if (align <= MEMORY_ALIGN || !memory)
+		return memory;
+	first = (uintptr_t)memory + sizeof(void *);
+	first = (first + align - 1) / align * align;
+	((void **)first)[-1] = memory;
+	return (void *)first;
+}
+
+static inline void memory_put_aligned(const struct finode_allocator *allocator,
+				      uint64_t *bytes, void *ptr, size_t size, size_t align)
+{
+	memory_put(allocator, bytes, align <= MEMORY_ALIGN ? ptr : ((void **)ptr)[-1],
+		   memory_size_aligned(size, align));
 }
 
 #endif

@@ -12,10 +12,8 @@
  */
 #include "core/count.h"
 
-#include "core/inode.h"
-#include "base/log.h"
-#include "core/mount.h"
 #include "base/testing.h"
+#include "core/object.h"
 
 #define NLOOKUP_SATURATED UINT64_MAX
 
@@ -24,7 +22,7 @@ static void drop_counts_reference(struct finode_table *table, struct slot *slot,
 				  uint64_t id)
 {
 	if (slots_put(slot, id) != SLOTS_PUT_DONE)
-		finode__misuse(table,
+		finode__misuse(&table->log,
 			       "nlookup of nodeid %#llx changed without a reference to it",
 			       (unsigned long long)id);
 }
@@ -79,7 +77,7 @@ void finode_count(struct finode *inode, uint64_t n)
 	 * other way round, all in one order: so one of the two sees the other.
 	 */
 	if (atomic_load_explicit(&mount_core(inode->mount)->detached, memory_order_seq_cst))
-		finode__mount_owe(inode);
+		finode__count_disown(inode);
 }
 
 /* m -> max(m - n, 0). @return how much was taken */
@@ -105,6 +103,47 @@ static uint64_t subtract(struct finode_table *table, struct slot *slot, uint64_t
 	return taken;
 }
 
+/* ---- What is owed of detached mounts ---- */
+
+void finode__count_disown(struct finode *inode)
+{
+	atomic_fetch_add_explicit(&inode_table(inode)->owed, finode__count_clear(inode),
+				  memory_order_relaxed);
+}
+
+void finode__count_forget_owed(struct finode_table *table)
+{
+	atomic_store_explicit(&table->owed, 0, memory_order_relaxed);
+}
+
+/* So many of those lookups are forgotten, or have never come to the kernel. */
+static void settle(struct finode_table *table, uint64_t n)
+{
+	_Atomic uint64_t *owed = &table->owed;
+	uint64_t before = atomic_load_explicit(owed, memory_order_relaxed);
+
+	while (!atomic_compare_exchange_weak_explicit(
+		owed, &before, before - (n < before ? n : before), memory_order_relaxed,
+		memory_order_relaxed))
+		;
+}
+
+/* A FORGET of an unknown nodeid: does it come for an inode of a detached mount? */
+static bool is_owed(struct finode_table *table, uint64_t n)
+{
+	uint64_t owed = atomic_load_explicit(&table->owed, memory_order_relaxed);
+
+	do {
+		if (owed < n || owed == 0)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(
+		&table->owed, &owed, owed - n, memory_order_relaxed, memory_order_relaxed));
+	atomic_fetch_add_explicit(&table->forgets_late, 1, memory_order_relaxed);
+	return true;
+}
+
+/* ---- FORGET ---- */
+
 /*
  * Only `taken` of n lookups could be forgotten.
  * @return false if that is because the mount is detached
@@ -114,10 +153,10 @@ static bool was_too_much(const struct finode *inode, uint64_t n, uint64_t taken)
 	struct finode_table *table = inode_table(inode);
 
 	if (mount_is_detached(inode->mount) && !FINODE_MUTANT(late_is_too_much)) {
-		finode__mounts_settle(table, n - taken);
+		settle(table, n - taken);
 		return false;
 	}
-	finode__log_first(table, &table->rare.forgets_clamped,
+	finode__log_first(&table->log, &table->rare.forgets_clamped,
 			  "nodeid %#llx: told to forget %llu lookups of %llu; clamped "
 			  "(further ones are only counted)",
 			  (unsigned long long)inode->nodeid, (unsigned long long)n,
@@ -145,9 +184,9 @@ static _Atomic uint64_t *forgets_counter(struct finode_table *table, uint64_t no
 
 static void forget_unknown(struct finode_table *table, uint64_t nodeid, uint64_t n)
 {
-	if (finode__mounts_expect_forget(table, n))
+	if (is_owed(table, n))
 		return;
-	finode__log_first(table, &table->rare.forgets_unknown,
+	finode__log_first(&table->log, &table->rare.forgets_unknown,
 			  "FORGET of unknown nodeid %#llx; ignored "
 			  "(further ones are only counted)",
 			  (unsigned long long)nodeid);
@@ -179,7 +218,7 @@ void finode_forget(struct finode_table *table, uint64_t nodeid, uint64_t n)
 	taken = subtract(table, slot, nodeid, n);
 	counter = taken == n || was_too_much(inode, n, taken)
 			  ? forgets_counter(table, nodeid)
-			  : &table->mounts.forgets_late;
+			  : &table->forgets_late;
 	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 	if (slots_put(slot, nodeid) != SLOTS_PUT_DONE)
 		finode_put(inode);
@@ -197,6 +236,11 @@ void finode_forget_batch(struct finode_table *table, const struct finode_forget_
 				slots_find(&table->inodes, batch[i + ahead].nodeid));
 		finode_forget(table, batch[i].nodeid, batch[i].nlookup);
 	}
+}
+
+uint64_t finode_nlookup(const struct finode *inode)
+{
+	return atomic_load_explicit(inode_nlookup(inode), memory_order_relaxed);
 }
 
 uint64_t finode__count_clear(struct finode *inode)

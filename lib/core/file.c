@@ -2,28 +2,30 @@
 /*
  * Open files: slots of their own, with the same ids as inodes have.
  *
- * This file owns struct finode_file. Being open is one reference, dropped once, by the
- * close that turned `closed` from 0 to 1: a second RELEASE of one handle finds nothing.
- * Nothing finds a file but by its id, so its last reference needs no lock. The pool and
- * the counters are those of its inode's shard.
+ * This file owns struct finode_file, and the list of those of an inode, newest first. Being
+ * open is one reference, dropped once, by the close that turned `closed` from 0 to 1: a
+ * second RELEASE of one handle finds nothing. A file is in the list from its making to its
+ * end, so that who holds one can walk on; list, pool and counters are protected by the lock
+ * of the inode's shard.
  */
 #include "core/file.h"
 
 #include <errno.h>
 
-#include "core/inode.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "base/testing.h"
-#include "names/unlink.h"
+#include "core/object.h"
 
 /* What lies in the opaque area of a struct finode_file. */
 struct file_core {
 	_Atomic uint32_t closed;
+	/* slots of those beside it in the list; protected by the shard's lock */
+	uint32_t older, newer;
 };
 
-_Static_assert(sizeof(struct file_core) <= sizeof(((struct finode_file *)0)->library),
-	       "the opaque area of struct finode_file is too small");
+_Static_assert(sizeof(struct file_core) + sizeof(uint64_t) <=
+		       sizeof(((struct finode_file *)0)->library),
+	       "the opaque area of struct finode_file is too small to grow");
 
 static struct file_core *file_core(struct finode_file *file)
 {
@@ -35,27 +37,59 @@ static struct slot *file_slot(const struct finode_file *file)
 	return slots_find(&inode_table(file->inode)->files, file->fh);
 }
 
+static struct finode_file *file_at(struct finode_table *table, uint32_t number)
+{
+	return number ? slots_at(&table->files, number)->object : NULL;
+}
+
+static void list_add_locked(struct finode *inode, struct finode_file *file)
+{
+	uint32_t *newest = &inode_core(inode)->files;
+	struct finode_file *next = file_at(inode_table(inode), *newest);
+
+	file_core(file)->older = *newest;
+	*newest = slots_number(file->fh);
+	if (next)
+		file_core(next)->newer = *newest;
+}
+
+static void list_remove_locked(struct finode *inode, struct finode_file *file)
+{
+	const struct file_core *core = file_core(file);
+	struct finode_file *older = file_at(inode_table(inode), core->older);
+	struct finode_file *newer = file_at(inode_table(inode), core->newer);
+
+	if (older)
+		file_core(older)->newer = core->newer;
+	if (newer)
+		file_core(newer)->older = core->older;
+	else
+		inode_core(inode)->files = core->older;
+}
+
 static int file_create(struct finode *inode, struct finode_file **out)
 {
 	struct finode_table *table = inode_table(inode);
-	const struct finode_file_ops *ops = table->file_ops;
-	struct shard *shard = inode_shard(inode);
+	const struct finode_file_ops *ops = &table->file_ops;
+	struct shard *shard = inode_shard_lock(inode);
 	struct finode_file *file;
 	int err = -ENOMEM;
 	char *object;
 
-	lock_take(&shard->lock);
-	object = memory_get(&table->allocator, &shard->bytes, ops->object_size);
+	object = memory_get_aligned(&table->allocator, &shard->bytes, ops->object_size,
+				    ops->object_align);
 	if (object) {
 		file = (struct finode_file *)(void *)(object + ops->base_offset);
 		file->inode = inode;
 		err = finode__slots_alloc(&table->files, &shard->file_pool, file,
 					  &file->fh);
-		if (err)
-			memory_put(&table->allocator, &shard->bytes, object,
-				   ops->object_size);
-		else
+		if (err) {
+			memory_put_aligned(&table->allocator, &shard->bytes, object,
+					   ops->object_size, ops->object_align);
+		} else {
+			list_add_locked(inode, file);
 			*out = file;
+		}
 	}
 	shard->files += err == 0;
 	lock_release(&shard->lock);
@@ -65,36 +99,70 @@ static int file_create(struct finode *inode, struct finode_file **out)
 static void file_destroy(struct finode_file *file)
 {
 	struct finode_table *table = inode_table(file->inode);
-	const struct finode_file_ops *ops = table->file_ops;
-	struct shard *shard = inode_shard(file->inode);
+	const struct finode_file_ops *ops = &table->file_ops;
+	struct shard *shard = inode_shard_lock(file->inode);
 
-	lock_take(&shard->lock);
 	shard->files--;
+	list_remove_locked(file->inode, file);
 	finode__slots_free(&table->files, &shard->file_pool, file->fh);
-	memory_put(&table->allocator, &shard->bytes, (char *)file - ops->base_offset,
-		   ops->object_size);
+	memory_put_aligned(&table->allocator, &shard->bytes,
+			   (char *)file - ops->base_offset, ops->object_size,
+			   ops->object_align);
 	lock_release(&shard->lock);
+}
+
+static int backing_opens(struct finode *inode)
+{
+	int (*opens)(struct finode *) = inode_table(inode)->hooks.file_opens;
+
+	return opens ? opens(inode) : 0;
+}
+
+static void backing_closed(struct finode *inode)
+{
+	void (*closed)(struct finode *) = inode_table(inode)->hooks.file_closed;
+
+	if (closed)
+		closed(inode);
+}
+
+static int call_init(struct finode_file *file, void *arg)
+{
+	struct finode_table *table = inode_table(file->inode);
+	int err;
+
+	if (!table->file_ops.init)
+		return 0;
+	finode__lock_check_none_held("a file's init()");
+	err = table->file_ops.init(file, arg);
+	if (err <= 0)
+		return err;
+	finode__misuse(&table->log,
+		       "a file's init() returned %d; it must be 0 or a negative errno",
+		       err);
+	return -EIO;
 }
 
 int finode_file_open(struct finode *inode, void *arg, struct finode_file **out)
 {
-	const struct finode_file_ops *ops = inode_table(inode)->file_ops;
+	struct finode_table *table = inode_table(inode);
 	struct finode_file *file;
 	int err;
 
 	*out = NULL;
-	if (!ops)
-		return -EINVAL;
+	if (table->file_ops.object_size == 0)
+		return finode__refuse(&table->log, &table->rare.bad_files,
+				      "finode_file_open() in a table without "
+				      "config.file_ops");
 	if (!finode_hold(inode))
 		return -EOVERFLOW;
-	err = finode__backing_open(inode);
+	err = backing_opens(inode);
 	if (err)
 		goto err_inode;
 	err = file_create(inode, &file);
 	if (err)
 		goto err_backing;
-	finode__lock_check_none_held("a file's init()");
-	err = ops->init ? ops->init(file, arg) : 0;
+	err = call_init(file, arg);
 	if (err)
 		goto err_file;
 	slots_publish(file_slot(file));
@@ -105,17 +173,22 @@ int finode_file_open(struct finode *inode, void *arg, struct finode_file **out)
 err_file:
 	file_destroy(file);
 err_backing:
-	finode__backing_close(inode);
+	backing_closed(inode);
 err_inode:
 	finode_put(inode);
 	return err;
+}
+
+static bool is_closed(struct finode_file *file)
+{
+	return atomic_load_explicit(&file_core(file)->closed, memory_order_relaxed);
 }
 
 struct finode_file *finode_file_get(struct finode_table *table, uint64_t fh)
 {
 	struct finode_file *file = slots_get(&table->files, fh);
 
-	if (file && atomic_load_explicit(&file_core(file)->closed, memory_order_relaxed)) {
+	if (file && is_closed(file)) {
 		finode_file_put(file);
 		return NULL;
 	}
@@ -125,14 +198,14 @@ struct finode_file *finode_file_get(struct finode_table *table, uint64_t fh)
 /* Nobody can reach the file any more. */
 static void file_end(struct finode_file *file)
 {
-	const struct finode_file_ops *ops = inode_table(file->inode)->file_ops;
+	const struct finode_file_ops *ops = &inode_table(file->inode)->file_ops;
 	struct finode *inode = file->inode;
 
 	finode__lock_check_none_held("a file's release()");
 	if (ops->release)
 		ops->release(file);
 	file_destroy(file);
-	finode__backing_close(inode);
+	backing_closed(inode);
 	finode_put(inode);
 }
 
@@ -152,7 +225,7 @@ void finode_file_put(struct finode_file *file)
 			file_end(file);
 		break;
 	case SLOTS_PUT_NOT_HELD:
-		finode__misuse(inode_table(file->inode),
+		finode__misuse(&inode_table(file->inode)->log,
 			       "finode_file_put() of fh %#llx without a reference to it",
 			       (unsigned long long)file->fh);
 		break;
@@ -172,6 +245,39 @@ int finode_file_close(struct finode_table *table, uint64_t fh)
 		finode_file_put(file);
 	finode_file_put(file);
 	return was_open ? 0 : -EBADF;
+}
+
+/* The newest file that is older than `file`, or of all; open, and with a reference. */
+static struct finode_file *next_locked(struct finode *inode, struct finode_file *file)
+{
+	struct finode_table *table = inode_table(inode);
+
+	file = file_at(table, file ? file_core(file)->older : inode_core(inode)->files);
+	while (file && (is_closed(file) || !slot_get(file_slot(file), file->fh)))
+		file = file_at(table, file_core(file)->older);
+	return file;
+}
+
+struct finode_file *finode_file_next(struct finode *inode, struct finode_file *previous)
+{
+	struct shard *shard = inode_shard_lock(inode);
+	struct finode_file *next = next_locked(inode, previous);
+
+	lock_release(&shard->lock);
+	finode_file_put(previous);
+	return next;
+}
+
+bool finode_is_open(struct finode *inode)
+{
+	struct finode_table *table = inode_table(inode);
+	struct shard *shard = inode_shard_lock(inode);
+	struct finode_file *file = file_at(table, inode_core(inode)->files);
+
+	while (file && (is_closed(file) || slot_refs(file_slot(file)) == 0))
+		file = file_at(table, file_core(file)->older);
+	lock_release(&shard->lock);
+	return file != NULL;
 }
 
 void finode__file_end_held(struct finode_file *file)

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The life of a mount: obtain, find, hold, put, detach. See mount.h.
+ * The life of a mount: obtain, hold, put. See mount.h.
  *
- * This file owns the states of mounts, their list and the hash of their ids, and the counts
- * of inodes behind each object:
+ * This file owns the states of mounts, their list and the hash of their ids.
  *
- *      allocation of a mount: [author's object, the base in it][one count for each shard]
+ *      allocation of a mount: [author's object, the base in it][a head for each shard]
  */
 #define HASH_NONFATAL_OOM 1
 #include "base/memory.h"
@@ -18,67 +17,52 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/abi.h"
 #include "base/callback.h"
-#include "core/count.h"
-#include "core/inode.h"
-#include "base/log.h"
 #include "base/testing.h"
-
-/* For authors who have nothing of their own to keep. */
-static const struct finode_mount_ops plain_ops = {
-	.ops_size = sizeof(plain_ops),
-	.object_size = sizeof(struct finode_mount),
-};
 
 static struct finode_mount *mount_of_core(struct mount_core *core)
 {
 	return FINODE_CONTAINER_OF(core, struct finode_mount, library);
 }
 
-/* ---- Counts of inodes ---- */
+/* ---- Memory ---- */
 
-static size_t counts_offset(const struct finode_mount_ops *ops)
+static size_t heads_offset(const struct finode_mount_ops *ops)
 {
 	return (ops->object_size + sizeof(uint32_t) - 1) & ~(sizeof(uint32_t) - 1);
 }
 
 static size_t mount_size(const struct finode_table *table)
 {
-	return counts_offset(table->mounts.ops) + table->shard_count * sizeof(uint32_t);
+	return heads_offset(&table->mounts.ops) + table->shard_count * sizeof(uint32_t);
 }
 
 static char *object_of(struct finode_mount *mount)
 {
-	return (char *)mount - mounts_of(mount)->ops->base_offset;
+	return (char *)mount - mounts_of(mount)->ops.base_offset;
 }
 
-static uint32_t *count_in(struct finode_mount *mount, const struct shard *shard)
+static struct finode_mount *mount_alloc(struct finode_table *table)
 {
-	uint32_t *counts =
-		(void *)(object_of(mount) + counts_offset(mounts_of(mount)->ops));
+	struct mounts *mounts = &table->mounts;
+	char *object = memory_get_aligned(&table->allocator, &mounts->bytes,
+					  mount_size(table), mounts->ops.object_align);
+	struct finode_mount *mount;
 
-	return &counts[shard - mount->table->shards];
-}
-
-void finode__mount_join_locked(struct finode_mount *mount, struct shard *shard)
-{
-	if (mount_is_first(mount))
-		return;
-	if ((*count_in(mount, shard))++ == 0)
-		finode_mount_hold(mount);
-}
-
-struct finode_mount *finode__mount_leave_locked(struct finode_mount *mount,
-						struct shard *shard)
-{
-	if (mount_is_first(mount) || FINODE_MUTANT(inodes_never_leave))
+	if (!object)
 		return NULL;
-	return --*count_in(mount, shard) == 0 ? mount : NULL;
+	mount = (void *)(object + mounts->ops.base_offset);
+	mount_core(mount)->heads = (void *)(object + heads_offset(&mounts->ops));
+	return mount;
 }
 
-bool finode__mount_counts_locked(struct finode_mount *mount, const struct shard *shard)
+static void mount_free(struct finode_table *table, struct finode_mount *mount)
 {
-	return mount_is_first(mount) || *count_in(mount, shard) > 0;
+	struct mounts *mounts = &table->mounts;
+
+	memory_put_aligned(&table->allocator, &mounts->bytes, object_of(mount),
+			   mount_size(table), mounts->ops.object_align);
 }
 
 /* ---- Callbacks ---- */
@@ -88,14 +72,15 @@ static int checked(struct finode_mount *mount, const char *callback, int result,
 {
 	if (result <= most)
 		return result;
-	finode__misuse(mount->table, "%s() of a mount returned %d; it must be at most %d",
-		       callback, result, most);
+	finode__misuse(&mount->table->log,
+		       "%s() of a mount returned %d; it must be at most %d", callback,
+		       result, most);
 	return -EIO;
 }
 
 static int call_init(struct finode_mount *mount, void *arg)
 {
-	const struct finode_mount_ops *ops = mounts_of(mount)->ops;
+	const struct finode_mount_ops *ops = &mounts_of(mount)->ops;
 	struct callback_frame frame;
 	int err;
 
@@ -110,7 +95,7 @@ static int call_init(struct finode_mount *mount, void *arg)
 
 static int call_match(struct finode_mount *mount, void *arg)
 {
-	const struct finode_mount_ops *ops = mounts_of(mount)->ops;
+	const struct finode_mount_ops *ops = &mounts_of(mount)->ops;
 
 	if (!ops->match)
 		return 1;
@@ -120,7 +105,7 @@ static int call_match(struct finode_mount *mount, void *arg)
 
 static void call_evict(struct finode_mount *mount)
 {
-	const struct finode_mount_ops *ops = mounts_of(mount)->ops;
+	const struct finode_mount_ops *ops = &mounts_of(mount)->ops;
 	struct callback_frame frame;
 
 	if (!ops->evict)
@@ -135,7 +120,7 @@ static void call_evict(struct finode_mount *mount)
 
 static uint32_t hash_of(const struct finode_table *table, const struct finode_mount_id *id)
 {
-	return (uint32_t)finode__hash(table, id, sizeof(*id));
+	return (uint32_t)finode__hash(&table->seed, id, sizeof(*id));
 }
 
 static struct finode_mount *find_locked(struct finode_table *table,
@@ -201,27 +186,24 @@ static uint64_t next_salt_locked(struct finode_table *table)
 {
 	const uint64_t serial = table->mounts.serials++;
 
-	return finode__hash(table, &serial, sizeof(serial));
+	return finode__hash(&table->seed, &serial, sizeof(serial));
 }
 
 static int create_locked(struct finode_table *table, struct finode_mount *parent,
 			 const struct finode_mount_id *id, struct finode_mount **out)
 {
-	struct mounts *mounts = &table->mounts;
-	char *object = memory_get(&table->allocator, &mounts->bytes, mount_size(table));
-	struct finode_mount *mount;
+	struct finode_mount *mount = mount_alloc(table);
 
-	if (!object)
+	if (!mount)
 		return -ENOMEM;
-	mount = (void *)(object + mounts->ops->base_offset);
 	mount->table = table;
 	mount->id = *id;
 	mount_core(mount)->salt = next_salt_locked(table);
 	if (add_id_locked(mount) != 0) {
-		memory_put(&table->allocator, &mounts->bytes, object, mount_size(table));
+		mount_free(table, mount);
 		return -ENOMEM;
 	}
-	append_locked(mounts, mount);
+	append_locked(&table->mounts, mount);
 	mount->parent = parent ? finode_mount_hold(parent) : NULL;
 	*out = mount;
 	return 0;
@@ -232,19 +214,18 @@ static struct finode_mount *remove_locked(struct finode_mount *mount)
 {
 	struct finode_table *table = mount->table;
 	struct finode_mount *parent = mount->parent;
-	struct mounts *mounts = &table->mounts;
 
-	if (!mount_is_detached(mount))
+	if (mount_core(mount)->detached != MOUNT_DETACHED)
 		remove_id_locked(mount);
-	finode__mount_unmap_locked(mount);
-	finode__mount_forget_roots_locked(mount);
-	cut_locked(mounts, mount);
-	memory_put(&table->allocator, &mounts->bytes, object_of(mount), mount_size(table));
-	pthread_cond_broadcast(&mounts->changed);
+	if (table->hooks.mount_ends_locked)
+		table->hooks.mount_ends_locked(mount);
+	cut_locked(&table->mounts, mount);
+	mount_free(table, mount);
+	pthread_cond_broadcast(&table->mounts.changed);
 	return parent;
 }
 
-/* NEW -> LIVE with a reference, or -> nothing. @return FINODE_CREATED or an error */
+/* NEW -> LIVE with a reference, or -> nothing. @return 0 or an error */
 static int begin(struct finode_mount *mount, void *arg)
 {
 	struct mounts *mounts = mounts_of(mount);
@@ -256,14 +237,14 @@ static int begin(struct finode_mount *mount, void *arg)
 	if (err) {
 		parent = remove_locked(mount);
 	} else {
-		mount_core(mount)->state = MOUNT_LIVE;
+		mount_core(mount)->state = LIFE_LIVE;
 		atomic_store_explicit(&mount_core(mount)->refs, 1, memory_order_relaxed);
 		mounts->created++;
 		pthread_cond_broadcast(&mounts->changed);
 	}
 	lock_release(&mounts->lock);
 	finode_mount_put(parent);
-	return err ? err : FINODE_CREATED;
+	return err;
 }
 
 /* The mount of an id, waiting while it is NEW or EVICTING. @return 0 or -EDEADLK */
@@ -274,7 +255,7 @@ static int find_settled_locked(struct finode_table *table, const struct finode_m
 
 	for (;;) {
 		*out = find_locked(table, id);
-		if (!*out || mount_core(*out)->state == MOUNT_LIVE ||
+		if (!*out || mount_core(*out)->state == LIFE_LIVE ||
 		    FINODE_MUTANT(no_wait_for_mounts))
 			return 0;
 		if (finode__in_callback_for(*out))
@@ -284,7 +265,7 @@ static int find_settled_locked(struct finode_table *table, const struct finode_m
 	}
 }
 
-/* @return FINODE_FOUND with a reference; FINODE_CREATED with a NEW one; or an error */
+/* @return MOUNT_FOUND with a reference; MOUNT_MADE with a NEW one; or an error */
 static int find_or_create(struct finode_table *table, struct finode_mount *parent,
 			  const struct finode_mount_id *id, struct finode_mount **out)
 {
@@ -295,65 +276,40 @@ static int find_or_create(struct finode_table *table, struct finode_mount *paren
 	result = find_settled_locked(table, id, out);
 	if (result == 0 && *out) {
 		finode_mount_hold(*out);
-		result = FINODE_FOUND;
+		result = MOUNT_FOUND;
 	} else if (result == 0) {
 		result = create_locked(table, parent, id, out);
 		if (result == 0)
-			result = FINODE_CREATED;
+			result = MOUNT_MADE;
 	}
 	lock_release(&mounts->lock);
 	return result;
 }
 
-static int obtain(struct finode_table *table, struct finode_mount *parent,
-		  const struct finode_mount_id *id, void *arg, struct finode_mount **out)
+int finode__mount_obtain(struct finode_table *table, struct finode_mount *parent,
+			 const struct finode_mount_id *id, void *arg,
+			 struct finode_mount **out)
 {
-	for (;;) {
-		struct finode_mount *mount;
-		int result = find_or_create(table, parent, id, &mount);
+	struct finode_mount *mount;
+	int result = find_or_create(table, parent, id, &mount);
+
+	if (result == MOUNT_FOUND) {
 		int same;
 
-		if (result == FINODE_CREATED)
-			result = begin(mount, arg);
-		if (result == FINODE_CREATED)
-			*out = mount;
-		if (result != FINODE_FOUND)
-			return result;
 		FINODE_YIELD("mount: found");
 		same = call_match(mount, arg);
-		if (same > 0) {
-			*out = mount;
-			return FINODE_FOUND;
-		}
-		if (same == 0)
-			finode_mount_detach(mount);
-		finode_mount_put(mount);
 		if (same < 0)
-			return same;
+			finode_mount_put(mount);
+		result = same < 0 ? same : same > 0 ? MOUNT_FOUND : MOUNT_IS_ANOTHER;
+	} else if (result == MOUNT_MADE) {
+		int err = begin(mount, arg);
+
+		if (err)
+			result = err;
 	}
-}
-
-int finode_mount_obtain(struct finode_mount *parent, const struct finode_mount_id *id,
-			void *arg, struct finode_mount **out)
-{
-	*out = NULL;
-	return obtain(parent->table, parent, id, arg, out);
-}
-
-struct finode_mount *finode_mount_find(struct finode_table *table,
-				       const struct finode_mount_id *id)
-{
-	struct mounts *mounts = &table->mounts;
-	struct finode_mount *mount;
-
-	lock_take(&mounts->lock);
-	mount = find_locked(table, id);
-	if (mount && mount_core(mount)->state != MOUNT_LIVE)
-		mount = NULL;
-	if (mount)
-		finode_mount_hold(mount);
-	lock_release(&mounts->lock);
-	return mount;
+	if (result >= 0)
+		*out = mount;
+	return result;
 }
 
 struct finode_mount *finode_mount_hold(struct finode_mount *mount)
@@ -404,7 +360,7 @@ static bool put_last(struct finode_mount *mount)
 	last = atomic_fetch_sub_explicit(&core->refs, 1, memory_order_acq_rel) == 1 ||
 	       FINODE_MUTANT(no_recheck_of_mounts);
 	if (last)
-		core->state = MOUNT_EVICTING;
+		core->state = LIFE_EVICTING;
 	lock_release(&mounts->lock);
 	return last;
 }
@@ -419,7 +375,7 @@ void finode_mount_put(struct finode_mount *mount)
 			return;
 		if (atomic_load_explicit(&core->refs, memory_order_relaxed) == 0 ||
 		    mount_is_first(mount)) {
-			finode__misuse(mount->table,
+			finode__misuse(&mount->table->log,
 				       "finode_mount_put() of a mount without a reference");
 			return;
 		}
@@ -431,15 +387,15 @@ void finode_mount_put(struct finode_mount *mount)
 
 /* ---- Detaching ---- */
 
-/* Marks it, so that it gets nothing new. @return false if it cannot be or has been */
-static bool mark_detached(struct finode_mount *mount)
+bool finode__mount_mark_detached(struct finode_mount *mount)
 {
 	struct mounts *mounts = mounts_of(mount);
 	struct mount_core *core = mount_core(mount);
 	bool marked;
 
 	if (mount_is_first(mount)) {
-		finode__misuse(mount->table, "finode_mount_detach() of the first mount");
+		finode__misuse(&mount->table->log,
+			       "finode_mount_detach() of the first mount");
 		return false;
 	}
 	lock_take(&mounts->lock);
@@ -448,42 +404,25 @@ static bool mark_detached(struct finode_mount *mount)
 		if (!FINODE_MUTANT(detached_keeps_its_id))
 			remove_id_locked(mount);
 		/* See finode_count(). */
-		atomic_store_explicit(&core->detached, 1, memory_order_seq_cst);
+		atomic_store_explicit(&core->detached, MOUNT_DETACHED,
+				      memory_order_seq_cst);
 		mounts->detached++;
 	}
 	lock_release(&mounts->lock);
 	return marked;
 }
 
-/* Whoever published an inode of the mount before now has done so for the walk to see. */
-static void pass_all_shards(struct finode_table *table)
+void finode__mounts_close(struct finode_table *table)
 {
-	for (unsigned int i = 0; i < table->shard_count; i++) {
-		lock_take(&table->shards[i].lock);
-		lock_release(&table->shards[i].lock);
-	}
-}
+	struct mounts *mounts = &table->mounts;
 
-void finode_mount_detach(struct finode_mount *mount)
-{
-	struct finode_table *table = mount->table;
-	struct finode *inode;
-	uint64_t cursor = 0;
-
-	if (!mark_detached(mount))
-		return;
-	if (!FINODE_MUTANT(detach_keeps_the_root))
-		finode__mount_forget_roots(mount);
-	pass_all_shards(table);
-	FINODE_YIELD("detach: marked");
-	while ((inode = finode__slots_next(&table->inodes, &cursor))) {
-		if (inode->mount == mount) {
-			finode_retire(inode);
-			if (!FINODE_MUTANT(detach_keeps_counts))
-				finode__mount_owe(inode);
-		}
-		finode_put(inode);
-	}
+	lock_take(&mounts->lock);
+	for (struct finode_mount *mount = mounts->first; mount;
+	     mount = mount_core(mount)->next)
+		if (!mount_is_detached(mount))
+			atomic_store_explicit(&mount_core(mount)->detached, MOUNT_CLOSED,
+					      memory_order_seq_cst);
+	lock_release(&mounts->lock);
 }
 
 /* ---- All of them ---- */
@@ -496,7 +435,7 @@ struct finode_mount *finode__mounts_next(struct finode_table *table,
 
 	lock_take(&mounts->lock);
 	next = previous ? mount_core(previous)->next : mounts->first;
-	while (next && mount_core(next)->state != MOUNT_LIVE)
+	while (next && mount_core(next)->state != LIFE_LIVE)
 		next = mount_core(next)->next;
 	if (next)
 		finode_mount_hold(next);
@@ -505,28 +444,42 @@ struct finode_mount *finode__mounts_next(struct finode_table *table,
 	return next;
 }
 
+/* What is wrong with the author's ops; NULL if nothing is. They are copied. */
+static const char *copy_ops(struct finode_mount_ops *to, const struct finode_mount_ops *ops)
+{
+	const char *fault = finode__abi_copy(to, sizeof(*to), ops, ops->ops_size,
+					     ABI_UP_TO(struct finode_mount_ops, evict));
+	const struct abi_object object = {to->object_size, to->object_align,
+					  to->base_offset, to->base_size};
+
+	return fault ? fault
+		     : finode__abi_object_fault(&object, sizeof(struct finode_mount),
+						_Alignof(struct finode_mount));
+}
+
 int finode__mounts_init(struct finode_table *table, const struct finode_config *config)
 {
+	/* For authors who have nothing of their own to keep. */
+	static const struct finode_mount_ops plain = {
+		.ops_size = sizeof(plain),
+		.object_size = sizeof(struct finode_mount),
+		.object_align = _Alignof(struct finode_mount),
+		.base_size = sizeof(struct finode_mount),
+	};
 	struct mounts *mounts = &table->mounts;
-	int err = finode__lock_init(&mounts->lock, LOCK_RANK_MOUNTS);
+	const char *fault =
+		copy_ops(&mounts->ops, config->mount_ops ? config->mount_ops : &plain);
+	int err;
 
+	if (fault)
+		return finode__refuse(&table->log, &table->rare.bad_configs,
+				      "config.mount_ops %s", fault);
+	err = finode__lock_init(&mounts->lock, LOCK_RANK_MOUNTS);
 	if (err)
 		return err;
 	err = -pthread_cond_init(&mounts->changed, NULL);
 	if (err)
-		goto err_lock;
-	mounts->ops = config->mount_ops ? config->mount_ops : &plain_ops;
-	mounts->keep_roots = !config->forget_submount_roots;
-	err = obtain(table, NULL, &config->root_mount_id, config->root_mount_arg,
-		     &mounts->first);
-	if (err < 0)
-		goto err_cond;
-	return 0;
-
-err_cond:
-	pthread_cond_destroy(&mounts->changed);
-err_lock:
-	finode__lock_finish(&mounts->lock);
+		finode__lock_finish(&mounts->lock);
 	return err;
 }
 
@@ -545,11 +498,12 @@ void finode__mounts_end_held(struct finode_table *table)
 
 	/* From the last to the first: children come after their parents. */
 	while ((mount = mounts->last) != mounts->first) {
-		finode__misuse(
-			table, "end of the table: mount %llx:%llx still has %u references",
-			(unsigned long long)mount->id.word[0],
-			(unsigned long long)mount->id.word[1], mount_core(mount)->refs);
-		mount_core(mount)->state = MOUNT_EVICTING;
+		finode__misuse(&table->log,
+			       "end of the table: mount %llx:%llx still has %u references",
+			       (unsigned long long)mount->id.word[0],
+			       (unsigned long long)mount->id.word[1],
+			       mount_core(mount)->refs);
+		mount_core(mount)->state = LIFE_EVICTING;
 		finode_mount_put(end_life(mount));
 	}
 }
@@ -560,10 +514,10 @@ void finode__mounts_end_first(struct finode_table *table)
 	struct mount_core *core = mount_core(mounts->first);
 
 	if (core->refs != 1)
-		finode__misuse(table,
+		finode__misuse(&table->log,
 			       "end of the table: its first mount still has %u references",
 			       core->refs - 1);
-	core->state = MOUNT_EVICTING;
+	core->state = LIFE_EVICTING;
 	end_life(mounts->first);
 }
 
@@ -576,9 +530,6 @@ void finode__mounts_stats(struct finode_table *table, struct finode_stats *sum)
 	sum->mounts_created = mounts->created;
 	sum->mounts_evicted = mounts->evicted;
 	sum->mounts_detached = mounts->detached;
-	sum->roots_kept = mounts->roots_kept;
 	sum->bytes += mounts->bytes;
 	lock_release(&mounts->lock);
-	sum->forgets_late =
-		atomic_load_explicit(&mounts->forgets_late, memory_order_relaxed);
 }

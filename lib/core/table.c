@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The table as a whole: how it is made, how a session ends in it.
+ * The table as a whole: how it is made, how a session ends in it, how it ends.
  *
  * This file owns struct finode_table and its shards. The root inode is made with the table
  * and takes the first slot, whose id is 1; the table holds one reference to it for ever,
@@ -11,15 +11,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/stat.h>
 
+#include "base/abi.h"
+#include "base/memory.h"
 #include "core/count.h"
+#include "core/end.h"
 #include "core/file.h"
-#include "core/inode.h"
-#include "base/log.h"
-#include "core/mount.h"
-#include "names/names.h"
+#include "core/object.h"
+#include "finode/version.h"
 
 /*
  * Enough that the growth of one shard is a short pause even with tens of millions of
@@ -27,11 +26,6 @@
  */
 #define SHARDS_DEFAULT 256u
 #define SHARDS_MAX     65536u
-
-uint64_t finode__hash(const struct finode_table *table, const void *bytes, size_t size)
-{
-	return siphash_1_3(table->hash_seed, bytes, size);
-}
 
 const char *finode_version(void)
 {
@@ -53,43 +47,38 @@ static void release_default(void *ptr, void *user)
 	free(ptr);
 }
 
-static bool object_holds_base(size_t object_size, size_t base_offset, size_t base_size)
+/* ---- What is asked for ---- */
+
+static const char *copy_inode_ops(struct finode_ops *to, const struct finode_ops *ops)
 {
-	return object_size >= base_size && base_offset <= object_size - base_size &&
-	       base_offset % _Alignof(uint64_t) == 0;
+	const char *fault = finode__abi_copy(to, sizeof(*to), ops, ops->ops_size,
+					     ABI_UP_TO(struct finode_ops, evict));
+	const struct abi_object object = {to->object_size, to->object_align,
+					  to->base_offset, to->base_size};
+
+	return fault ? fault
+		     : finode__abi_object_fault(&object, sizeof(struct finode),
+						_Alignof(struct finode));
 }
 
-/* What is wrong with a config, in words; NULL if nothing is. */
+static const char *copy_file_ops(struct finode_file_ops *to,
+				 const struct finode_file_ops *ops)
+{
+	const char *fault = finode__abi_copy(to, sizeof(*to), ops, ops->ops_size,
+					     ABI_UP_TO(struct finode_file_ops, release));
+	const struct abi_object object = {to->object_size, to->object_align,
+					  to->base_offset, to->base_size};
+
+	return fault ? fault
+		     : finode__abi_object_fault(&object, sizeof(struct finode_file),
+						_Alignof(struct finode_file));
+}
+
+/* What is wrong with the members of a config, in words; NULL if nothing is. */
 static const char *config_fault(const struct finode_config *config)
 {
-	const struct finode_ops *ops = config->ops;
-	const struct finode_file_ops *files = config->file_ops;
-	const struct finode_alias_ops *aliases = config->alias_ops;
-	const struct finode_mount_ops *mounts = config->mount_ops;
-
-	if (config->size != sizeof(*config))
-		return "config.size is not this library's: start from FINODE_CONFIG_INIT";
-	if (!ops)
+	if (!config->ops)
 		return "config.ops is missing";
-	if (ops->ops_size != sizeof(*ops) ||
-	    !object_holds_base(ops->object_size, ops->base_offset, sizeof(struct finode)))
-		return "config.ops has wrong sizes: fill them in with FINODE_OPS_FOR";
-	if (files && (files->ops_size != sizeof(*files) ||
-		      !object_holds_base(files->object_size, files->base_offset,
-					 sizeof(struct finode_file))))
-		return "config.file_ops has wrong sizes: use FINODE_FILE_OPS_FOR";
-	if (!ops->unlinked != !ops->rebind)
-		return "config.ops has one of unlinked() and rebind(): they go together";
-	if (ops->unlinked && !config->aliases && !aliases)
-		return "config.ops has unlinked(), which needs config.aliases";
-	if (aliases && (aliases->ops_size != sizeof(*aliases) ||
-			!object_holds_base(aliases->object_size, aliases->base_offset,
-					   sizeof(struct finode_alias))))
-		return "config.alias_ops has wrong sizes: use FINODE_ALIAS_OPS_FOR";
-	if (mounts && (mounts->ops_size != sizeof(*mounts) ||
-		       !object_holds_base(mounts->object_size, mounts->base_offset,
-					  sizeof(struct finode_mount))))
-		return "config.mount_ops has wrong sizes: use FINODE_MOUNT_OPS_FOR";
 	if (config->shards > SHARDS_MAX || (config->shards & (config->shards - 1)) != 0)
 		return "config.shards is not a power of two up to 65536";
 	if (!S_ISDIR(config->root_key.mode) || config->root_key.generation != 0)
@@ -103,6 +92,30 @@ static const char *config_fault(const struct finode_config *config)
 	return NULL;
 }
 
+/* What is wrong with the author's operations. They are copied. */
+static int ops_init(struct finode_table *table, const struct finode_config *config)
+{
+	const char *which = "config.ops";
+	const char *fault = copy_inode_ops(&table->ops, config->ops);
+
+	if (!fault && config->file_ops) {
+		which = "config.file_ops";
+		fault = copy_file_ops(&table->file_ops, config->file_ops);
+	}
+	if (!fault)
+		return 0;
+	return finode__refuse(&table->log, &table->rare.bad_configs, "%s %s", which, fault);
+}
+
+static void table_configure(struct finode_table *table, const struct finode_config *config)
+{
+	table->user = config->user;
+	table->allocator = *config->allocator;
+	table->log = (struct log){config->log, config->log_user};
+}
+
+/* ---- Made ---- */
+
 static void table_free(struct finode_table *table)
 {
 	struct finode_allocator allocator = table->allocator;
@@ -115,6 +128,7 @@ static void shards_finish(struct finode_table *table, unsigned int count)
 	while (count > 0) {
 		struct shard *shard = &table->shards[--count];
 
+		finode__ended_free(table, shard);
 		finode__index_finish(&shard->index, &table->allocator, &shard->bytes);
 		pthread_cond_destroy(&shard->changed);
 		finode__lock_finish(&shard->lock);
@@ -136,6 +150,7 @@ static int shards_init(struct finode_table *table, unsigned int count)
 	for (unsigned int i = 0; i < count; i++) {
 		int err = finode__lock_init(&table->shards[i].lock, LOCK_RANK_SHARD);
 
+		table->shards[i].lock.place = i;
 		if (!err && (err = -pthread_cond_init(&table->shards[i].changed, NULL)))
 			finode__lock_finish(&table->shards[i].lock);
 		if (err) {
@@ -146,50 +161,18 @@ static int shards_init(struct finode_table *table, unsigned int count)
 	return 0;
 }
 
-static int seed_init(void *seed, size_t size)
-{
-	ssize_t got;
-
-	do
-		got = getrandom(seed, size, 0);
-	while (got < 0 && errno == EINTR);
-	if (got < 0)
-		return -errno;
-	return (size_t)got == size ? 0 : -EIO;
-}
-
-static void table_configure(struct finode_table *table, const struct finode_config *config)
-{
-	static const struct finode_allocator allocator_default = {
-		.allocate = allocate_default,
-		.release = release_default,
-	};
-
-	table->allocator = config->allocator ? *config->allocator : allocator_default;
-	table->ops = config->ops;
-	table->file_ops = config->file_ops;
-	table->user = config->user;
-	table->log = config->log ? config->log : finode__log_default;
-	table->log_user = config->log_user;
-}
-
+/* Where keys lie, before parts ask for room in front of them. */
 static void place_keys(struct finode_table *table)
 {
-	const struct finode_ops *ops = table->ops;
-	const mode_t types[] = {S_IFREG, S_IFDIR};
-
-	for (unsigned int i = 0; i < 2; i++)
-		table->key_offsets[i] =
-			(table->names ? object_end(ops) + node_size(types[i])
-				      : ops->object_size) -
-			ops->base_offset;
+	table->key_offsets[0] = table->key_offsets[1] =
+		table->ops.object_size - table->ops.base_offset;
 }
 
-/* The random seed of the hash, the shards, the two arrays of slots, names and mounts. */
-static int table_init(struct finode_table *table, const struct finode_config *config)
+/* The random numbers, the shards, the two arrays of slots, the mounts. */
+static int core_init(struct finode_table *table, const struct finode_config *config)
 {
 	unsigned int shards = config->shards ? config->shards : SHARDS_DEFAULT;
-	int err = seed_init(table->hash_seed, sizeof(table->hash_seed));
+	int err = finode__random(&table->seed, sizeof(table->seed));
 
 	if (!err)
 		err = shards_init(table, shards);
@@ -201,17 +184,11 @@ static int table_init(struct finode_table *table, const struct finode_config *co
 	err = finode__slots_init(&table->files, &table->allocator);
 	if (err)
 		goto err_inodes;
-	err = finode__names_init(table, config, shards);
-	if (err)
-		goto err_files;
-	place_keys(table);
 	err = finode__mounts_init(table, config);
 	if (err)
-		goto err_names;
+		goto err_files;
 	return 0;
 
-err_names:
-	finode__names_finish(table);
 err_files:
 	finode__slots_finish(&table->files);
 err_inodes:
@@ -221,53 +198,134 @@ err_shards:
 	return err;
 }
 
-static void table_finish(struct finode_table *table)
+static void core_finish(struct finode_table *table)
 {
-	finode__mounts_end_first(table);
 	finode__mounts_finish(table);
-	finode__names_finish(table);
 	finode__slots_finish(&table->files);
 	finode__slots_finish(&table->inodes);
 	shards_finish(table, table->shard_count);
 }
 
-int finode_table_create(const struct finode_config *config, struct finode_table **out)
+static void parts_finish(struct finode_table *table, unsigned int count)
 {
-	const char *fault = config_fault(config);
-	struct finode_table *table;
-	int err;
+	while (count > 0)
+		table->parts[--count]->finish(table);
+}
 
-	*out = NULL;
-	if (fault) {
-		finode_log_fn log = config->size == sizeof(*config) && config->log
-					    ? config->log
-					    : finode__log_default;
+/* @return how many there are, or an error with none begun */
+static int parts_init(struct finode_table *table, const struct finode_config *config)
+{
+	int count = 0;
 
-		log(FINODE_LOG_ERROR, fault, config->log_user);
-		return -EINVAL;
+	for (; table->parts[count]; count++) {
+		int err = table->parts[count]->init(table, config);
+
+		if (err) {
+			parts_finish(table, (unsigned int)count);
+			return err;
+		}
 	}
-	table = config->allocator ? config->allocator->allocate(sizeof(*table),
-								config->allocator->user)
-				  : allocate_default(sizeof(*table), NULL);
-	if (!table)
-		return -ENOMEM;
-	table_configure(table, config);
-	err = table_init(table, config);
-	if (err)
-		goto err_table;
-	err = finode_obtain(table->mounts.first, config->root_key, config->root_arg,
-			    &table->root);
-	if (err < 0)
-		goto err_init;
-	*out = table;
-	return 0;
+	return count;
+}
 
-err_init:
-	table_finish(table);
-err_table:
-	table_free(table);
+static unsigned int count_parts(const struct finode_table *table)
+{
+	unsigned int count = 0;
+
+	while (table->parts[count])
+		count++;
+	return count;
+}
+
+/* The first mount and the root in it, whose generation is 0. */
+static int root_init(struct finode_table *table, const struct finode_config *config)
+{
+	uint32_t generation;
+	int err = finode__random(&generation, sizeof(generation));
+
+	if (!err)
+		err = finode__mount_obtain(table, NULL, &config->root_mount_id,
+					   config->root_mount_arg, &table->mounts.first);
+	if (err < 0)
+		return err;
+	err = finode_obtain(table->mounts.first, config->root_key, config->root_arg,
+			    &table->root, NULL);
+	if (err)
+		finode__mounts_end_first(table);
+	table->generation = generation;
 	return err;
 }
+
+static int table_init(struct finode_table *table, const struct finode_config *config)
+{
+	int err = ops_init(table, config);
+
+	if (err)
+		return err;
+	place_keys(table);
+	err = core_init(table, config);
+	if (err)
+		return err;
+	err = parts_init(table, config);
+	if (err < 0)
+		goto err_core;
+	err = root_init(table, config);
+	if (err)
+		goto err_parts;
+	return 0;
+
+err_parts:
+	parts_finish(table, count_parts(table));
+err_core:
+	core_finish(table);
+	return err;
+}
+
+/* A config as this library knows it. What can be told of a fault is told. */
+static int copy_config(struct finode_config *to, const struct finode_config *config)
+{
+	static const struct finode_allocator allocator = {allocate_default, release_default,
+							  NULL};
+	_Atomic uint64_t first = 0;
+	struct log log = {finode__log_default, NULL};
+	const char *fault = finode__abi_copy(to, sizeof(*to), config, config->size,
+					     ABI_UP_TO(struct finode_config, root_arg));
+
+	if (fault)
+		return finode__refuse(&log, &first, "struct finode_config %s", fault);
+	if (!to->log)
+		to->log = finode__log_default;
+	if (!to->allocator)
+		to->allocator = &allocator;
+	log = (struct log){to->log, to->log_user};
+	fault = config_fault(to);
+	return fault ? finode__refuse(&log, &first, "%s", fault) : 0;
+}
+
+int finode__table_create(const struct finode_config *config,
+			 const struct table_part *const *parts, struct finode_table **out)
+{
+	struct finode_config own;
+	struct finode_table *table;
+	int err = copy_config(&own, config);
+
+	*out = NULL;
+	if (err)
+		return err;
+	table = own.allocator->allocate(sizeof(*table), own.allocator->user);
+	if (!table)
+		return -ENOMEM;
+	table_configure(table, &own);
+	table->parts = parts;
+	err = table_init(table, &own);
+	if (err)
+		table_free(table);
+	else
+		*out = table;
+	return err;
+}
+
+/* ---- Ended ---- */
 
 void finode_table_forget_all(struct finode_table *table)
 {
@@ -275,7 +333,10 @@ void finode_table_forget_all(struct finode_table *table)
 	struct finode *inode;
 	uint64_t cursor = 0;
 
-	finode__mounts_forget(table);
+	for (const struct table_part *const *part = table->parts; *part; part++)
+		if ((*part)->forget_all)
+			(*part)->forget_all(table);
+	finode__count_forget_owed(table);
 	while ((file = finode__slots_next(&table->files, &cursor))) {
 		finode_file_close(table, file->fh);
 		finode_file_put(file);
@@ -287,35 +348,18 @@ void finode_table_forget_all(struct finode_table *table)
 	}
 }
 
-/* Reports and ends what somebody should have put before the table's end. */
-static void end_what_is_held(struct finode_table *table)
+/* Reports and ends the files that somebody should have put before the table's end. */
+static void files_end(struct finode_table *table)
 {
 	struct finode_file *file;
-	struct finode *inode;
 	uint64_t cursor = 0;
 
 	while ((file = finode__slots_next(&table->files, &cursor))) {
-		finode__misuse(table, "end of the table: fh %#llx still has %u references",
+		finode__misuse(&table->log,
+			       "end of the table: fh %#llx still has %u references",
 			       (unsigned long long)file->fh,
 			       slot_refs(slots_find(&table->files, file->fh)) - 1);
 		finode__file_end_held(file);
-	}
-	cursor = 0;
-	while ((inode = finode__slots_next(&table->inodes, &cursor))) {
-		unsigned int refs =
-			slot_refs(slots_find(&table->inodes, inode->nodeid)) - 1;
-
-		if (inode_is_root(inode)) {
-			slots_put(slots_find(&table->inodes, inode->nodeid), inode->nodeid);
-			refs--;
-		}
-		if (refs > 0)
-			finode__misuse(
-				table,
-				"end of the table: nodeid %#llx still has %u references",
-				(unsigned long long)inode->nodeid, refs);
-		if (!inode_is_root(inode))
-			finode__inode_evict_held(inode);
 	}
 }
 
@@ -324,13 +368,19 @@ void finode_table_destroy(struct finode_table *table)
 	if (!table)
 		return;
 	finode_table_forget_all(table);
-	finode__names_end(table);
-	end_what_is_held(table);
+	for (const struct table_part *const *part = table->parts; *part; part++)
+		if ((*part)->end)
+			(*part)->end(table);
+	files_end(table);
+	finode__inodes_end(table);
 	finode__mounts_end_held(table);
-	finode__inode_evict_held(table->root);
-	table_finish(table);
+	finode__mounts_end_first(table);
+	parts_finish(table, count_parts(table));
+	core_finish(table);
 	table_free(table);
 }
+
+/* ---- Windows ---- */
 
 struct finode *finode_table_root(struct finode_table *table)
 {

@@ -11,18 +11,26 @@
 #include <linux/fuse.h>
 #include <string.h>
 
-#include "fuse/reply.h"
-#include "core/inode.h"
+#include "base/abi.h"
 #include "base/name.h"
 #include "base/testing.h"
+#include "core/object.h"
+#include "fuse/reply.h"
 
 #define DIRBUF_MAX (1u << 20)
 
 int finode_dirbuf_init(struct finode_dirbuf *buf, struct finode *dir, size_t size, int plus)
 {
-	const struct finode_allocator *allocator = &inode_table(dir)->allocator;
+	struct finode_table *table = inode_table(dir);
+	const struct finode_allocator *allocator = &table->allocator;
 
-	*buf = (struct finode_dirbuf){.dir = dir, .plus = plus};
+	if (buf->struct_size < ABI_UP_TO(struct finode_dirbuf, plus))
+		return finode__refuse(&table->log, &table->rare.bad_dirbufs,
+				      "finode_dirbuf_init(): the buffer has no size: start "
+				      "from FINODE_DIRBUF_INIT");
+	buf->dir = dir;
+	buf->plus = plus;
+	buf->used = 0;
 	buf->size = size < DIRBUF_MAX ? size : DIRBUF_MAX;
 	buf->bytes = allocator->allocate(buf->size ? buf->size : 1, allocator->user);
 	return buf->bytes ? 0 : -ENOMEM;
@@ -46,12 +54,28 @@ static int counts(struct finode_dirbuf *buf, const char *name, struct finode *in
 	       finode__entry_fill(out, buf->dir, name, inode, entry) == 0;
 }
 
+/* Where the dirent begins. */
+static size_t head_size(const struct finode_dirbuf *buf)
+{
+	return buf->plus ? offsetof(struct fuse_direntplus, dirent) : 0;
+}
+
+static size_t size_of(const struct finode_dirbuf *buf, size_t name_size)
+{
+	return FUSE_DIRENT_ALIGN(head_size(buf) + FUSE_NAME_OFFSET + name_size);
+}
+
+int finode_dirbuf_fits(const struct finode_dirbuf *buf, const char *name)
+{
+	return size_of(buf, strlen(name)) <= buf->size - buf->used;
+}
+
 int finode_dirbuf_add(struct finode_dirbuf *buf, const char *name, off_t off,
 		      struct finode *inode, const struct finode_entry *entry)
 {
 	const size_t name_size = strlen(name);
-	const size_t head = buf->plus ? offsetof(struct fuse_direntplus, dirent) : 0;
-	const size_t size = FUSE_DIRENT_ALIGN(head + FUSE_NAME_OFFSET + name_size);
+	const size_t head = head_size(buf);
+	const size_t size = size_of(buf, name_size);
 	struct fuse_dirent dirent = {
 		.ino = entry->attr.st_ino,
 		.off = (uint64_t)off,
@@ -108,7 +132,8 @@ static void end(struct finode_dirbuf *buf)
 
 		allocator->release(buf->bytes, allocator->user);
 	}
-	*buf = (struct finode_dirbuf){0};
+	buf->bytes = NULL;
+	buf->used = buf->size = 0;
 }
 
 int finode_dirbuf_reply(struct finode_dirbuf *buf, fuse_req_t req)

@@ -7,14 +7,13 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "base/memory.h"
+#include "base/testing.h"
+#include "core/core.h"
 #include "finode/alias.h"
 #include "finode/name.h"
-#include "base/log.h"
-#include "base/memory.h"
 #include "fuse/protocol.h"
 #include "fuse/session.h"
-#include "core/table.h"
-#include "base/testing.h"
 
 #define LIMIT_DEFAULT 65536u
 #define PRUNE_AT_ONCE 128 /* nodeids in one message */
@@ -47,7 +46,8 @@ static uint64_t hash_of(const struct session *s, const struct saying *saying,
 
 	memcpy(bytes, saying, sizeof(*saying));
 	memcpy(bytes + sizeof(*saying), name, saying->name_size);
-	return finode__hash(s->base.table, bytes, sizeof(*saying) + saying->name_size);
+	return finode__hash(&s->base.table->seed, bytes,
+			    sizeof(*saying) + saying->name_size);
 }
 
 static struct notice *find_locked(const struct notify *n, const struct saying *saying,
@@ -229,7 +229,7 @@ static enum fate send_taken(struct session *s, const struct notice *taken)
 		return SENT;
 	if (err == -ENOENT && !FINODE_MUTANT(absence_is_failure))
 		return ABSENT;
-	finode__log_first(s->base.table, &s->notify.refused,
+	finode__log_first(&s->base.table->log, &s->notify.refused,
 			  "the kernel refused a notification, kind %u, nodeid %#llx: %s "
 			  "(further ones are only counted)",
 			  taken->saying.kind, (unsigned long long)taken->saying.nodeid,

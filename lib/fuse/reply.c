@@ -11,14 +11,17 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fuse/reply.h"
-#include "finode/alias.h"
-#include "core/inode.h"
-#include "base/log.h"
-#include "core/mount.h"
+#include "base/abi.h"
 #include "base/name.h"
-#include "fuse/protocol.h"
 #include "base/testing.h"
+#include "core/object.h"
+#include "finode/alias.h"
+#include "fuse/protocol.h"
+#include "fuse/reply.h"
+#include "mounts/crossing.h"
+
+/* What the members of a struct finode_entry that every version has come to. */
+#define ENTRY_LEAST ABI_UP_TO(struct finode_entry, attr_flags)
 
 /* The kernel takes errors in [-511, -1]; others abort the connection or the reply. */
 #define KERNEL_ERROR_LIMIT 512
@@ -36,6 +39,8 @@ const char *finode__entry_fault(const struct finode *dir, const char *name,
 {
 	mode_t type = entry->attr.st_mode & S_IFMT;
 
+	if (entry->size < ENTRY_LEAST)
+		return "it has no size: start from FINODE_ENTRY_INIT";
 	if (type != inode->type)
 		return "the attributes are of another type than the inode";
 	if (entry->created && type != (entry->created & S_IFMT))
@@ -52,18 +57,16 @@ const char *finode__entry_fault(const struct finode *dir, const char *name,
 int finode__entry_name(struct finode *dir, const char *name, struct finode *inode,
 		       const struct finode_entry *entry)
 {
-	int result = 0;
-
-	if (inode_table(dir)->names && !name_is_dot(name))
-		result = finode_alias_add(dir, name, inode, entry->alias_arg);
-	return result < 0 ? result : 0;
+	if (!inode_table(dir)->names || name_is_dot(name))
+		return 0;
+	return finode_alias_add(dir, name, inode, entry->attr.st_nlink);
 }
 
 void finode__entry_note_refusal(struct finode *inode, const char *name, const char *fault)
 {
 	struct finode_table *table = inode_table(inode);
 
-	finode__log_first(table, &table->rare.entries_refused,
+	finode__log_first(&table->log, &table->rare.entries_refused,
 			  "entry '%.100s', nodeid %#llx, refused: %s "
 			  "(further ones are only counted)",
 			  name, (unsigned long long)inode->nodeid, fault);
@@ -127,6 +130,7 @@ int finode__entry_fill(struct fuse_entry_out *out, struct finode *dir, const cha
 	split_timeout(entry->entry_timeout, &out->entry_valid, &out->entry_valid_nsec);
 	split_timeout(entry->attr_timeout, &out->attr_valid, &out->attr_valid_nsec);
 	fill_attr(&out->attr, &entry->attr);
+	out->attr.flags = entry->attr_flags & ~(uint32_t)FUSE_ATTR_SUBMOUNT;
 	if (announced)
 		out->attr.flags |= FUSE_ATTR_SUBMOUNT;
 	return 0;

@@ -21,13 +21,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "fuse/translate.h"
-#include "base/log.h"
+#include "base/abi.h"
 #include "base/memory.h"
+#include "base/testing.h"
+#include "core/core.h"
 #include "fuse/message.h"
 #include "fuse/protocol.h"
-#include "core/table.h"
-#include "base/testing.h"
+#include "fuse/translate.h"
+#include "mounts/crossing.h"
 
 /* Is there anything to be done between this libfuse and a /dev/fuse? See session.h. */
 #define INTERPOSE_DEV_FUSE (FUSE_VERSION < FUSE_MAKE_VERSION(3, 18))
@@ -142,9 +143,8 @@ static void note_init(struct session *s, const struct fuse_in_header *in)
 	if (session_initialised(s))
 		return;
 	learn(&s->kernel, (const void *)(in + 1));
-	atomic_store_explicit(&s->base.table->mounts.announces,
-			      (s->kernel.features & FINODE_KERNEL_SUBMOUNTS) != 0,
-			      memory_order_relaxed);
+	finode__crossings_announce(s->base.table,
+				   (s->kernel.features & FINODE_KERNEL_SUBMOUNTS) != 0);
 	s->init_unique = in->unique;
 	atomic_store_explicit(&s->initialised, true, memory_order_release);
 }
@@ -173,7 +173,7 @@ static ssize_t session_read(int fd, void *buf, size_t size, void *userdata)
 		return got;
 	fault = finode__message_fault(in, (size_t)got, s->setxattr_ext);
 	if (fault) {
-		finode__log_first(s->base.table, &s->malformed,
+		finode__log_first(&s->base.table->log, &s->malformed,
 				  "a message with opcode %u was refused: %s "
 				  "(further ones are only counted)",
 				  in->opcode, fault);
@@ -333,21 +333,23 @@ static int make_fuse_session(struct session *s, struct fuse_args *args)
 	return s->base.fuse ? 0 : -EINVAL;
 }
 
+/* A config as this library knows it. What is wrong is told. */
 static int copy_config(struct finode_session_config *copy,
 		       const struct finode_session_config *config)
 {
-	if (config->size < offsetof(struct finode_session_config, user) ||
-	    config->size > sizeof(*copy))
-		return -EINVAL;
-	memcpy(copy, config, config->size);
+	static const struct log unknown = {finode_log_to_fuse, NULL};
+	_Atomic uint64_t first = 0;
+	const char *fault = finode__abi_copy(copy, sizeof(*copy), config, config->size,
+					     ABI_UP_TO(struct finode_session_config, user));
+
+	if (fault)
+		return finode__refuse(&unknown, &first, "struct finode_session_config %s",
+				      fault);
 	if (!copy->table)
-		return -EINVAL;
-	if (!copy->ops || copy->ops_size == 0) {
-		copy->table->log(FINODE_LOG_ERROR,
-				 "a session needs config.ops and ops_size",
-				 copy->table->log_user);
-		return -EINVAL;
-	}
+		return finode__refuse(&unknown, &first, "a session needs config.table");
+	if (!copy->ops || copy->ops_size == 0)
+		return finode__refuse(&copy->table->log, &copy->table->rare.bad_configs,
+				      "a session needs config.ops and ops_size");
 	return 0;
 }
 
@@ -370,7 +372,7 @@ int finode_session_create(struct fuse_args *args,
 	s->config = copy;
 	s->base.table = copy.table;
 	s->base.user = copy.user;
-	if (!copy.syncfs && copy.table->mounts.ops->sync)
+	if (!copy.syncfs && copy.table->mounts.ops.sync)
 		s->config.syncfs = sync_mounts;
 	s->serial_dirops = copy.serial_dirops != 0;
 	err = finode__notify_init(s);
@@ -568,5 +570,5 @@ void finode_session_stats(struct finode_session *session,
 	struct finode_session_stats all = {.malformed = s->malformed};
 
 	finode__notify_stats(s, &all);
-	memcpy(stats, &all, size < sizeof(all) ? size : sizeof(all));
+	finode__abi_report(stats, size, &all, sizeof(all));
 }

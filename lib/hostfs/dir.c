@@ -167,7 +167,7 @@ static bool covering_ino(struct listing *list, const char *name, struct stat *at
 static int add(struct listing *list, const struct dirent64 *d, bool plus)
 {
 	FINODE_AUTOPUT struct finode *inode = NULL;
-	struct finode_entry entry = {.attr = {.st_mode = DTTOIF(d->d_type)}};
+	struct finode_entry entry = FINODE_ENTRY(.attr = {.st_mode = DTTOIF(d->d_type)});
 	const bool dot = finode_name_check(d->d_name) != 0;
 	uint64_t ino = d->d_ino;
 	bool known = false;
@@ -187,7 +187,7 @@ static int add(struct listing *list, const struct dirent64 *d, bool plus)
 			ino = stx.stx_ino;
 	}
 	if (!known) {
-		entry = (struct finode_entry){.attr = {.st_mode = DTTOIF(d->d_type)}};
+		entry = FINODE_ENTRY(.attr = {.st_mode = DTTOIF(d->d_type)});
 		if (finode_mount_ino(list->dir->mount, list->dev, ino, &ino) == 0)
 			entry.attr.st_ino = ino;
 	}

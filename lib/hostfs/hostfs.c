@@ -107,7 +107,9 @@ static int copy_inode_ops(struct hostfs_state *state)
 	state->ops = (struct finode_ops){
 		.ops_size = sizeof(state->ops),
 		.object_size = copy->object_size,
+		.object_align = _Alignof(struct hostfs_inode),
 		.base_offset = copy->base_offset + offsetof(struct hostfs_inode, base),
+		.base_size = sizeof(struct finode),
 		.init = hostfs__inode_init,
 		.evict = hostfs__inode_evict,
 	};

@@ -303,8 +303,7 @@ static int rename_as_caller(fuse_req_t req, int dirfd, const char *name, int new
 static void renamed(fuse_req_t req, const struct use *dir, const char *name,
 		    const struct use *newdir, const char *newname, unsigned int flags)
 {
-	int err =
-		finode_alias_rename(dir->inode, name, newdir->inode, newname, flags, NULL);
+	int err = finode_alias_rename(dir->inode, name, newdir->inode, newname, flags);
 
 	if (err == -ENOMEM || err == -ELOOP) {
 		finode_alias_drop(dir->inode, name, NULL);

@@ -296,11 +296,13 @@ int hostfs__object_root(struct hostfs_state *state, int fd, struct object *objec
 
 int hostfs__object_obtain(struct object *object, struct finode **out)
 {
-	int found = finode_obtain(object->mount, hostfs__object_key(object), object, out);
+	bool created;
+	int err = finode_obtain(object->mount, hostfs__object_key(object), object, out,
+				&created);
 
-	if (found == FINODE_FOUND && object->handle)
+	if (!err && !created && object->handle)
 		hostfs__backing_offer(hostfs_inode(*out), &object->fd);
-	return found;
+	return err;
 }
 
 struct finode *hostfs__object_known(struct object *object)
@@ -380,6 +382,7 @@ int hostfs__entry(const struct hostfs_state *state, struct finode *inode,
 	int err;
 
 	*entry = (struct finode_entry){
+		.size = sizeof(*entry),
 		.entry_timeout = state->config.entry_timeout,
 		.created = created,
 	};

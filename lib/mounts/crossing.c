@@ -17,21 +17,17 @@
  *   - An announcement counts the replies that have made it and were not refused; the last
  *     refusal takes it back, so what reached the kernel is never withdrawn by another
  * reply.
- *   - `kept` is the inode of `nodeid`, or NULL if the table does not keep roots; roots_kept
- * is how many there are.
+ *   - `kept` is the inode of `nodeid`, or NULL if the table does not keep roots; `kept` of
+ *     struct crossings is how many there are.
  */
-#include "core/mount.h"
+#include "mounts/crossing.h"
 
 #include <errno.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
-#include "core/count.h"
-#include "finode/alias.h"
-#include "core/inode.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/testing.h"
+#include "core/object.h"
 
 /* ---- Announcing ---- */
 
@@ -39,7 +35,14 @@ struct announcement {
 	struct announcement *next;
 	uint64_t nodeid;
 	struct finode *kept; /* the inode, if this holds it */
-	uint32_t replies;
+	uint64_t replies;
+};
+
+/* A table's. */
+struct crossings {
+	bool keep_roots;	/* set by init, never changed */
+	uint64_t kept;		/* now; protected by the lock of struct mounts */
+	_Atomic bool announces; /* the kernel has offered to take submounts */
 };
 
 /* Where the announcement of a nodeid is, or would be. */
@@ -60,7 +63,7 @@ static struct finode *cut_locked(struct finode_mount *mount, struct announcement
 	struct finode *kept = gone->kept;
 
 	*link = gone->next;
-	mounts->roots_kept -= kept != NULL;
+	mount->table->crossings->kept -= kept != NULL;
 	memory_put(&mount->table->allocator, &mounts->bytes, gone, sizeof(*gone));
 	return kept;
 }
@@ -86,6 +89,7 @@ static void cut_dead_locked(struct finode_mount *mount)
 /* The first reply with this root. */
 static int add_locked(struct finode_mount *mount, struct finode *inode)
 {
+	struct crossings *crossings = mount->table->crossings;
 	struct mounts *mounts = mounts_of(mount);
 	struct announcement *made;
 
@@ -95,9 +99,9 @@ static int add_locked(struct finode_mount *mount, struct finode *inode)
 		return -ENOMEM;
 	made->nodeid = inode->nodeid;
 	made->replies = 1;
-	if (mounts->keep_roots && !FINODE_MUTANT(roots_go))
+	if (crossings->keep_roots && !FINODE_MUTANT(roots_go))
 		made->kept = finode_hold(inode);
-	mounts->roots_kept += made->kept != NULL;
+	crossings->kept += made->kept != NULL;
 	made->next = mount_core(mount)->announcements;
 	mount_core(mount)->announcements = made;
 	return 0;
@@ -129,7 +133,6 @@ static int announce(struct finode_mount *mount, struct finode *inode)
 int finode__mount_cross(struct finode *dir, const char *name, struct finode *inode)
 {
 	struct finode_mount *mount = inode->mount;
-	struct mounts *mounts = mounts_of(mount);
 
 	if (mount == dir->mount || (name_is_dot(name) && !FINODE_MUTANT(up_is_a_submount)))
 		return 0;
@@ -137,7 +140,8 @@ int finode__mount_cross(struct finode *dir, const char *name, struct finode *ino
 			      memory_order_relaxed);
 	if (inode->type != S_IFDIR && !FINODE_MUTANT(announce_files))
 		return 0;
-	if (!atomic_load_explicit(&mounts->announces, memory_order_relaxed) &&
+	if (!atomic_load_explicit(&mount->table->crossings->announces,
+				  memory_order_relaxed) &&
 	    !FINODE_MUTANT(announce_unasked))
 		return 0;
 	return announce(mount, inode);
@@ -163,8 +167,9 @@ void finode__mount_retire_root(struct finode *inode)
 	struct announcement **link;
 	struct finode *kept = NULL;
 
-	if (inode->type != S_IFDIR ||
-	    !atomic_load_explicit(&mounts->announces, memory_order_relaxed))
+	if (!inode_is_dir(inode) ||
+	    !atomic_load_explicit(&inode_table(inode)->crossings->announces,
+				  memory_order_relaxed))
 		return;
 	lock_take(&mounts->lock);
 	link = find_locked(inode->mount, inode->nodeid);
@@ -197,112 +202,78 @@ void finode__mount_forget_roots(struct finode_mount *mount)
 	} while (any);
 }
 
-uint64_t finode__mount_roots_kept_locked(struct finode_mount *mount)
+static int broken_root(const struct finode_mount *mount, const struct verdict *verdict)
 {
-	uint64_t count = 0;
-
-	for (const struct announcement *a = mount_core(mount)->announcements; a;
-	     a = a->next) {
-		if (a->kept && (a->kept->mount != mount || a->kept->nodeid != a->nodeid))
-			return UINT64_MAX;
-		count += a->kept != NULL;
-	}
-	return count;
+	return finode__broken(verdict, "mount %llx:%llx: keeps what is not its root",
+			      (unsigned long long)mount->id.word[0],
+			      (unsigned long long)mount->id.word[1]);
 }
 
-void finode__mounts_forget(struct finode_table *table)
+int finode__crossings_check(struct finode_table *table, const struct verdict *verdict)
+{
+	struct mounts *mounts = &table->mounts;
+	uint64_t kept = 0;
+	int err = 0;
+
+	lock_take(&mounts->lock);
+	for (struct finode_mount *mount = mounts->first; mount && !err;
+	     mount = mount_core(mount)->next)
+		for (const struct announcement *a = mount_core(mount)->announcements; a;
+		     a = a->next) {
+			if (a->kept &&
+			    (a->kept->mount != mount || a->kept->nodeid != a->nodeid))
+				err = broken_root(mount, verdict);
+			kept += a->kept != NULL;
+		}
+	if (!err && kept != table->crossings->kept)
+		err = finode__broken(verdict, "%llu roots are kept, but %llu counted",
+				     (unsigned long long)kept,
+				     (unsigned long long)table->crossings->kept);
+	lock_release(&mounts->lock);
+	return err;
+}
+
+void finode__crossings_forget(struct finode_table *table)
 {
 	struct finode_mount *mount = NULL;
 
 	while ((mount = finode__mounts_next(table, mount)))
 		if (!FINODE_MUTANT(roots_outlive_the_session))
 			finode__mount_forget_roots(mount);
-	atomic_store_explicit(&table->mounts.owed, 0, memory_order_relaxed);
 }
 
-void finode__mount_owe(struct finode *inode)
+void finode__crossings_announce(struct finode_table *table, bool announces)
 {
-	atomic_fetch_add_explicit(&mounts_of(inode->mount)->owed,
-				  finode__count_clear(inode), memory_order_relaxed);
+	atomic_store_explicit(&table->crossings->announces, announces,
+			      memory_order_relaxed);
 }
 
-void finode__mounts_settle(struct finode_table *table, uint64_t n)
+void finode__crossings_stats(struct finode_table *table, struct finode_stats *sum)
 {
-	_Atomic uint64_t *owed = &table->mounts.owed;
-	uint64_t before = atomic_load_explicit(owed, memory_order_relaxed);
-
-	while (!atomic_compare_exchange_weak_explicit(
-		owed, &before, before - (n < before ? n : before), memory_order_relaxed,
-		memory_order_relaxed))
-		;
+	lock_take(&table->mounts.lock);
+	sum->roots_kept = table->crossings->kept;
+	lock_release(&table->mounts.lock);
 }
 
-bool finode__mounts_expect_forget(struct finode_table *table, uint64_t n)
+int finode__crossings_init(struct finode_table *table, const struct finode_config *config)
 {
-	struct mounts *mounts = &table->mounts;
-	uint64_t owed = atomic_load_explicit(&mounts->owed, memory_order_relaxed);
+	table->crossings =
+		table->allocator.allocate(sizeof(*table->crossings), table->allocator.user);
+	if (!table->crossings)
+		return -ENOMEM;
+	table->crossings->keep_roots = !config->forget_submount_roots;
+	return 0;
+}
 
-	do {
-		if (owed < n || owed == 0)
-			return false;
-	} while (!atomic_compare_exchange_weak_explicit(&mounts->owed, &owed, owed - n,
-							memory_order_relaxed,
-							memory_order_relaxed));
-	atomic_fetch_add_explicit(&mounts->forgets_late, 1, memory_order_relaxed);
-	return true;
+void finode__crossings_finish(struct finode_table *table)
+{
+	table->allocator.release(table->crossings, table->allocator.user);
 }
 
 /* ---- Windows ---- */
 
-struct finode *finode_mount_root(struct finode_mount *mount)
-{
-	if (mount_is_first(mount))
-		return finode_hold(mount->table->root);
-	return finode_get(mount->table, atomic_load_explicit(&mount_core(mount)->root,
-							     memory_order_relaxed));
-}
-
-struct finode_alias *finode_mount_point(struct finode_mount *mount)
-{
-	FINODE_AUTOPUT struct finode *root = finode_mount_root(mount);
-
-	return root && mount->table->names ? finode_alias_next(root, NULL) : NULL;
-}
-
-int finode_mount_check_same(const struct finode *a, const struct finode *b)
-{
-	return a->mount == b->mount || FINODE_MUTANT(links_cross) ? 0 : -EXDEV;
-}
-
-/* ---- The host's mounts ---- */
-
-struct finode_mount_id finode_mount_id_of(const struct statx *stx)
-{
-	const bool known = (stx->stx_mask & FINODE_STATX_MNT_ID) != 0;
-
-	return (struct finode_mount_id){{known ? stx->stx_mnt_id : 0,
-					 makedev(stx->stx_dev_major, stx->stx_dev_minor)}};
-}
-
-int finode_mount_of(struct finode *dir, const struct statx *stx, void *arg,
-		    struct finode_mount **out)
-{
-	const struct finode_mount_id id = finode_mount_id_of(stx);
-	const struct finode_mount_id *here = &dir->mount->id;
-	const bool same_mount = id.word[0] == here->word[0];
-	const bool same_dev = id.word[1] == here->word[1];
-
-	/* 0 is no mount's: a kernel that does not tell. */
-	if (!same_mount || (!same_dev && (S_ISDIR(stx->stx_mode) || id.word[0] == 0)))
-		return finode_mount_obtain(dir->mount, &id, arg, out);
-	*out = finode_mount_hold(dir->mount);
-	return FINODE_FOUND;
-}
-
-/* ---- Syncing ---- */
-
 /* The nodeid of the n-th root that was announced, or 0. */
-static uint64_t announced(struct finode_mount *mount, unsigned int n)
+uint64_t finode__mount_announced(struct finode_mount *mount, unsigned int n)
 {
 	struct mounts *mounts = mounts_of(mount);
 	const struct announcement *found;
@@ -317,59 +288,15 @@ static uint64_t announced(struct finode_mount *mount, unsigned int n)
 	return nodeid;
 }
 
-/* Does the kernel sync this one by itself, if it syncs all it knows? */
-static bool kernel_knows(struct finode_mount *mount)
+struct finode *finode_mount_root(struct finode_mount *mount)
 {
-	uint64_t nodeid, nlookup = 0;
-
-	/* An old kernel may use a root that it does not count: then it is synced twice. */
-	for (unsigned int n = 0; nlookup == 0 && (nodeid = announced(mount, n)) != 0; n++) {
-		struct finode *root = finode_get(mount->table, nodeid);
-
-		if (root)
-			nlookup = atomic_load_explicit(inode_nlookup(root),
-						       memory_order_relaxed);
-		finode_put(root);
-	}
-	return nlookup > 0;
+	if (mount_is_first(mount))
+		return finode_hold(mount->table->root);
+	return finode_get(mount->table, atomic_load_explicit(&mount_core(mount)->root,
+							     memory_order_relaxed));
 }
 
-/* Is the mount the one that was asked for, or below it and of no other filesystem? */
-static bool belongs_to(struct finode_mount *mount, const struct finode_mount *asked)
+int finode_mount_check_same(const struct finode *a, const struct finode *b)
 {
-	while (mount != asked) {
-		if (!mount || (kernel_knows(mount) && !FINODE_MUTANT(sync_what_is_known)))
-			return false;
-		mount = mount->parent;
-	}
-	return true;
-}
-
-int finode_mount_syncfs(struct finode_table *table, uint64_t nodeid)
-{
-	FINODE_AUTOPUT struct finode *inode = finode_get(table, nodeid);
-	const struct finode_mount_ops *ops = table->mounts.ops;
-	struct finode_mount *mount = NULL;
-	int first = 0;
-
-	if (!inode)
-		return -ESTALE;
-	if (!ops->sync)
-		return -ENOSYS;
-	while ((mount = finode__mounts_next(table, mount))) {
-		int err = 0;
-
-		if (belongs_to(mount, FINODE_MUTANT(sync_the_first) ? table->mounts.first
-								    : inode->mount)) {
-			finode__lock_check_none_held("sync() of a mount");
-			err = ops->sync(mount);
-		}
-		if (first == 0)
-			first = err;
-		if (err && FINODE_MUTANT(sync_stops_at_an_error)) {
-			finode_mount_put(mount);
-			break;
-		}
-	}
-	return first > 0 ? -EIO : first;
+	return a->mount == b->mount || FINODE_MUTANT(links_cross) ? 0 : -EXDEV;
 }

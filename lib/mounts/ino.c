@@ -2,264 +2,260 @@
 /*
  * Inode numbers where all mounts appear on one device: finode_mount_ino().
  *
- * This file owns the numbers that are shown. One is made of a prefix of 16 bits and the low
- * 48 bits of the host's; each (mount, device, high 16 bits of the host's number) has its
- * own prefix, 0 for what came first in the first mount. Most mounts need one prefix, that
- * of their first device, which is read without a lock. If all prefixes are in use, as by a
- * filesystem whose numbers are random, each further number is given one of its own, with a
- * prefix that is nobody's. docs/submounts.md has the reasons.
+ * This file owns the numbers that are shown, and keeps nothing for any of them. Each
+ * (mount, device) has a prefix of 15 bits, above the 48 bits of the host's number; 0 is
+ * that of the first device of the first mount. Where there is no prefix, or the host's
+ * number is longer, a hash of 63 bits is shown, with the top bit set. docs/submounts.md has
+ * the reasons.
  *
- * Invariants, all under the lock of struct mounts:
+ *      63 62       48 47                                   0
+ *      0 |  prefix   |            host's number             |
+ *      1 | hash of the mount's id, the device, the number   |
  *
- *   - Two entries of the map have two values; a prefix is in the bitmap while an entry has
- * it.
- *   - What a mount was given is kept until it ends, and its prefixes are not given out
- * again before all others had their turn.
+ * Invariants:
+ *
+ *   - While a mount lives, a number depends on (mount, device, host's number) alone: a
+ *     device that was met has its prefix, or has none, until the mount ends.
+ *   - A prefix is one device's of one mount, and in the set while that mount knows it.
+ *   - A mount's devices are added under the lock of struct mounts, and looked up without:
+ *     `known` is stored last.
  */
-#define HASH_NONFATAL_OOM 1
-#include "base/memory.h"
-
-#define uthash_malloc(size)    memory_get(allocator, bytes, size)
-#define uthash_free(ptr, size) memory_put(allocator, bytes, ptr, size)
-#include "core/mount.h"
+#include "mounts/ino.h"
 
 #include <errno.h>
 
+#include "base/memory.h"
+#include "base/siphash.h"
 #include "base/testing.h"
+#include "core/mount.h"
 
-#define HOST_BITS      48
-#define HOST_MASK      ((1ull << HOST_BITS) - 1)
-#define PREFIXES       65536u
-#define PREFIX_NUMBERS (PREFIXES - 1) /* of numbers that are given out one by one */
+#define HOST_BITS 48
+#define HASHED	  (1ull << 63)
+#define PREFIXES  (1u << (63 - HOST_BITS))
+#define WORDS	  (PREFIXES / 64)
+#define NO_PREFIX PREFIXES
+#define DEVICES	  16u /* of a mount that may have prefixes: its share */
 
-struct mapping_key {
-	const struct finode_mount *mount;
+/* A table's: those in use. */
+struct number_prefixes {
+	uint64_t used[WORDS];
+};
+
+struct numbered_device {
 	uint64_t dev;
-	uint64_t host;	/* the high bits of a number, or all of it */
-	uint64_t whole; /* which of the two */
+	uint32_t prefix;
 };
 
-struct mapping {
-	UT_hash_handle hh;
-	struct mapping_key key;
-	uint64_t value; /* a prefix in its place, or a number */
-	struct mapping *next;
+/* A mount's. */
+struct mount_numbers {
+	_Atomic uint32_t known; /* how many devices: the first, and the others */
+	uint32_t first_prefix;
+	uint64_t first_dev;
+	struct numbered_device *others; /* DEVICES - 1; NULL before the second */
 };
 
-static struct mapping *find_locked(struct finode_table *table,
-				   const struct mapping_key *key)
+#define OTHERS_SIZE ((DEVICES - 1) * sizeof(struct numbered_device))
+
+_Static_assert(sizeof(struct mount_numbers) <= sizeof(((struct mount_core *)0)->numbers),
+	       "the room in struct mount_core is too small");
+
+static struct mount_numbers *numbers_of(const struct finode_mount *mount)
 {
-	struct mapping *found;
-
-	HASH_FIND_BYHASHVALUE(hh, table->mounts.mappings, key, sizeof(*key),
-			      (uint32_t)finode__hash(table, key, sizeof(*key)), found);
-	return found;
+	return (void *)mount_core(mount)->numbers;
 }
 
-/* uthash's macro is long. NOLINTNEXTLINE(readability-function-size) */
-static int add_locked(struct finode_table *table, const struct mapping_key *key,
-		      uint64_t value)
+/* In init() of the first mount the table does not know it as such yet. */
+static bool is_first(const struct finode_mount *mount)
 {
-	const struct finode_allocator *allocator = &table->allocator;
-	uint64_t *bytes = &table->mounts.bytes;
-	struct mount_core *core = mount_core(key->mount);
-	struct mapping *made = memory_get(allocator, bytes, sizeof(*made));
+	return !mount->parent;
+}
 
-	if (!made)
-		return -ENOMEM;
-	made->key = *key;
-	made->value = value;
-	HASH_ADD_KEYPTR_BYHASHVALUE(hh, table->mounts.mappings, &made->key,
-				    sizeof(made->key),
-				    (uint32_t)finode__hash(table, key, sizeof(*key)), made);
-	if (!made->hh.tbl) {
-		memory_put(allocator, bytes, made, sizeof(*made));
-		return -ENOMEM;
-	}
-	made->next = core->mappings;
-	core->mappings = made;
-	return 0;
+/*
+ * The same in every run: what is hashed is all that there is to a number, and the seed is
+ * no secret. The id of the first mount does not count, so that the numbers stay when its
+ * filesystem is mounted anew.
+ */
+static uint64_t hash_of(const struct finode_mount *mount, uint64_t dev, uint64_t ino)
+{
+	static const unsigned char seed[SIPHASH_SEED_SIZE] = "inode numbers";
+	const bool first = is_first(mount) || FINODE_MUTANT(hash_without_id);
+	const uint64_t words[] = {
+		first, first ? 0 : mount->id.word[0], first ? 0 : mount->id.word[1], dev,
+		ino,
+	};
+
+	return siphash_1_3(seed, words, sizeof(words));
 }
 
 /* ---- Prefixes ---- */
 
-/*
- * Where to look for a prefix first. The same mount of the host finds the same one each time
- * it is made anew, in another run of the server too, unless somebody else has it.
- */
-static uint32_t favourite(const struct mapping_key *key)
+/* Takes the first free one from `from` on. @return NO_PREFIX if there is none */
+static uint32_t take_locked(struct number_prefixes *prefixes, uint32_t from)
 {
-	uint64_t hash = key->mount->id.word[0];
+	uint32_t word = from / 64, bit;
+	uint64_t free = ~prefixes->used[word] & ~0ull << (from % 64);
 
-	hash = (hash ^ key->mount->id.word[1]) * 0x9e3779b97f4a7c15ull;
-	hash = (hash ^ hash >> 32 ^ key->dev) * 0xbf58476d1ce4e5b9ull;
-	hash = (hash ^ hash >> 32 ^ key->host) * 0x94d049bb133111ebull;
-	return (uint32_t)(hash >> 32) % PREFIX_NUMBERS;
-}
-
-/* Takes the first free prefix from `from` on. There is one. */
-static uint32_t take_free_locked(struct mounts *mounts, uint32_t from)
-{
-	uint32_t word = from / 64;
-	uint64_t free = ~mounts->prefixes[word] & ~0ull << (from % 64);
-	uint32_t prefix;
-
-	while (free == 0) {
-		word = (word + 1) % (PREFIXES / 64);
-		free = ~mounts->prefixes[word];
+	for (uint32_t i = 0; free == 0 && i < WORDS; i++) {
+		word = (word + 1) % WORDS;
+		free = ~prefixes->used[word];
 	}
-	prefix = word * 64 + (uint32_t)__builtin_ctzll(free);
-	mounts->prefixes[word] |= 1ull << (prefix % 64);
-	mounts->prefixes_used++;
-	return prefix;
+	if (free == 0)
+		return NO_PREFIX;
+	bit = (uint32_t)__builtin_ctzll(free);
+	prefixes->used[word] |= 1ull << bit;
+	return word * 64 + bit;
 }
 
-/* The bitmap, with those in use that are not for everybody. */
-static int make_bitmap_locked(struct finode_table *table)
+static void give_locked(struct number_prefixes *prefixes, uint32_t prefix)
+{
+	if (prefix == 0 || prefix == NO_PREFIX || FINODE_MUTANT(prefixes_stay))
+		return;
+	prefixes->used[prefix / 64] &= ~(1ull << (prefix % 64));
+}
+
+static int make_prefixes_locked(struct finode_table *table)
 {
 	struct mounts *mounts = &table->mounts;
 
-	mounts->prefixes = memory_get(&table->allocator, &mounts->bytes, PREFIXES / 8);
+	if (mounts->prefixes)
+		return 0;
+	mounts->prefixes =
+		memory_get(&table->allocator, &mounts->bytes, sizeof(*mounts->prefixes));
 	if (!mounts->prefixes)
 		return -ENOMEM;
-	mounts->prefixes[0] = 1;
-	mounts->prefixes[PREFIX_NUMBERS / 64] = 1ull << (PREFIX_NUMBERS % 64);
+	mounts->prefixes->used[0] = 1;
 	return 0;
 }
 
-/* @return a free prefix, which is 0 for the very first only; or -ENOSPC, -ENOMEM */
-static int64_t take_prefix_locked(struct finode_table *table, const struct mapping_key *key,
-				  bool the_first)
+/*
+ * A device that comes again, after its mount has gone or in another run, finds the prefix
+ * that it had, unless somebody else has it now. @return NO_PREFIX if all are in use
+ */
+static uint32_t choose_locked(struct finode_mount *mount, uint64_t dev, bool first_dev)
 {
-	struct mounts *mounts = &table->mounts;
-
-	if (!mounts->prefixes && make_bitmap_locked(table) != 0)
-		return -ENOMEM;
-	if (the_first)
+	if ((is_first(mount) && first_dev) || FINODE_MUTANT(one_prefix))
 		return 0;
-	if (mounts->prefixes_used == PREFIX_NUMBERS - 1)
-		return -ENOSPC;
-	return take_free_locked(mounts, favourite(key));
+	return take_locked(mounts_of(mount)->prefixes,
+			   (uint32_t)(hash_of(mount, dev, 0) % PREFIXES));
 }
 
-static void give_prefix_locked(struct mounts *mounts, uint32_t prefix)
+/* ---- The devices of a mount ---- */
+
+/* @return true with the prefix or NO_PREFIX; false if the device is to be added */
+static bool find_device(const struct mount_numbers *numbers, uint64_t dev, uint32_t *out)
 {
-	if (prefix == 0)
-		return;
-	mounts->prefixes[prefix / 64] &= ~(1ull << (prefix % 64));
-	mounts->prefixes_used--;
+	const uint32_t known = atomic_load_explicit(&numbers->known, memory_order_acquire);
+
+	*out = NO_PREFIX;
+	if (known > 0 && (dev == numbers->first_dev || FINODE_MUTANT(one_device))) {
+		*out = numbers->first_prefix;
+		return true;
+	}
+	for (uint32_t i = 0; i + 1 < known; i++)
+		if (numbers->others[i].dev == dev) {
+			*out = numbers->others[i].prefix;
+			return true;
+		}
+	return known == DEVICES;
+}
+
+static int make_others_locked(struct finode_mount *mount)
+{
+	struct mount_numbers *numbers = numbers_of(mount);
+
+	numbers->others =
+		memory_get(&mount->table->allocator, &mounts_of(mount)->bytes, OTHERS_SIZE);
+	return numbers->others ? 0 : -ENOMEM;
+}
+
+static void drop_others_locked(struct finode_mount *mount)
+{
+	struct mount_numbers *numbers = numbers_of(mount);
+
+	if (numbers->others)
+		memory_put(&mount->table->allocator, &mounts_of(mount)->bytes,
+			   numbers->others, OTHERS_SIZE);
+	numbers->others = NULL;
+}
+
+/* The memory for a device beside those known. @return 0, or -ENOMEM with nothing changed */
+static int make_room_locked(struct finode_mount *mount, uint32_t known)
+{
+	if (is_first(mount) && known == 0)
+		return 0;
+	if (known == 1 && make_others_locked(mount) != 0)
+		return -ENOMEM;
+	if (make_prefixes_locked(mount->table) == 0)
+		return 0;
+	if (known == 1)
+		drop_others_locked(mount);
+	return -ENOMEM;
+}
+
+static int add_device_locked(struct finode_mount *mount, uint64_t dev, uint32_t *out)
+{
+	struct mount_numbers *numbers = numbers_of(mount);
+	const uint32_t known = atomic_load_explicit(&numbers->known, memory_order_relaxed);
+	int err = make_room_locked(mount, known);
+
+	if (err)
+		return err;
+	*out = choose_locked(mount, dev, known == 0);
+	if (*out == NO_PREFIX && FINODE_MUTANT(refusal_is_forgotten))
+		return 0;
+	if (known == 0) {
+		numbers->first_dev = dev;
+		numbers->first_prefix = *out;
+	} else {
+		numbers->others[known - 1] = (struct numbered_device){dev, *out};
+	}
+	atomic_store_explicit(&numbers->known, known + 1, memory_order_release);
+	return 0;
+}
+
+static int meet_device(struct finode_mount *mount, uint64_t dev, uint32_t *out)
+{
+	struct lock *lock = &mounts_of(mount)->lock;
+	int err = 0;
+
+	FINODE_YIELD("ino: a new device, before the lock");
+	lock_take(lock);
+	if (!find_device(numbers_of(mount), dev, out) || FINODE_MUTANT(device_met_twice))
+		err = add_device_locked(mount, dev, out);
+	lock_release(lock);
+	return err;
 }
 
 void finode__mount_unmap_locked(struct finode_mount *mount)
 {
-	struct finode_table *table = mount->table;
-	const struct finode_allocator *allocator = &table->allocator;
-	uint64_t *bytes = &table->mounts.bytes;
-	struct mapping *mapping;
+	struct mount_numbers *numbers = numbers_of(mount);
+	struct mounts *mounts = mounts_of(mount);
+	const uint32_t known = atomic_load_explicit(&numbers->known, memory_order_relaxed);
 
-	while ((mapping = mount_core(mount)->mappings)) {
-		mount_core(mount)->mappings = mapping->next;
-		/* It is in there. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
-		HASH_DELETE(hh, table->mounts.mappings, mapping);
-		if (!mapping->key.whole)
-			give_prefix_locked(&table->mounts,
-					   (uint32_t)(mapping->value >> HOST_BITS));
-		memory_put(allocator, bytes, mapping, sizeof(*mapping));
-	}
-	if (mount_is_first(mount) && table->mounts.prefixes)
-		memory_put(allocator, bytes, table->mounts.prefixes, PREFIXES / 8);
+	if (known > 0)
+		give_locked(mounts->prefixes, numbers->first_prefix);
+	for (uint32_t i = 0; i + 1 < known; i++)
+		give_locked(mounts->prefixes, numbers->others[i].prefix);
+	drop_others_locked(mount);
+	if (is_first(mount) && mounts->prefixes)
+		memory_put(&mount->table->allocator, &mounts->bytes, mounts->prefixes,
+			   sizeof(*mounts->prefixes));
 }
 
 /* ---- Numbers ---- */
 
-/* A prefix for all numbers that share the high bits. @return 0, -ENOSPC or -ENOMEM */
-static int map_prefix_locked(struct finode_table *table, const struct mapping_key *key,
-			     uint64_t *value)
-{
-	const struct mapping *known = find_locked(table, key);
-	struct mount_core *core = mount_core(key->mount);
-	bool the_first = mount_is_first(key->mount) && !core->first_ready;
-	int64_t prefix;
-	int err;
-
-	if (known) {
-		*value = known->value;
-		return 0;
-	}
-	prefix = take_prefix_locked(table, key, the_first);
-	if (prefix < 0)
-		return (int)prefix;
-	*value = FINODE_MUTANT(one_prefix) ? 0 : (uint64_t)prefix << HOST_BITS;
-	err = add_locked(table, key, *value);
-	if (err)
-		give_prefix_locked(&table->mounts, (uint32_t)prefix);
-	return err;
-}
-
-/* A number for this one alone. @return 0 or -ENOMEM */
-static int map_number_locked(struct finode_table *table, const struct mapping_key *key,
-			     uint64_t *value)
-{
-	const struct mapping *known = find_locked(table, key);
-
-	if (known) {
-		*value = known->value;
-		return 0;
-	}
-	*value = ((uint64_t)PREFIX_NUMBERS << HOST_BITS) | ++table->mounts.next_number;
-	return add_locked(table, key, *value);
-}
-
-/* The device of the first number that is asked for is the one without a lock. */
-static int learn_first_locked(struct finode_mount *mount, uint64_t dev)
-{
-	const struct mapping_key key = {.mount = mount, .dev = dev};
-	struct mount_core *core = mount_core(mount);
-	uint64_t value;
-	int err = map_prefix_locked(mount->table, &key, &value);
-
-	if (err)
-		return err;
-	core->first_dev = dev;
-	core->first_prefix = (uint32_t)(value >> HOST_BITS);
-	atomic_store_explicit(&core->first_ready, 1, memory_order_release);
-	return 0;
-}
-
-static int map_locked(struct finode_mount *mount, uint64_t dev, uint64_t ino, uint64_t *out)
-{
-	const struct mapping_key high = {
-		.mount = mount, .dev = dev, .host = ino >> HOST_BITS};
-	const struct mapping_key whole = {
-		.mount = mount, .dev = dev, .host = ino, .whole = 1};
-	uint64_t value;
-	int err = 0;
-
-	if (!mount_core(mount)->first_ready)
-		err = learn_first_locked(mount, dev);
-	if (!err || err == -ENOSPC)
-		err = map_prefix_locked(mount->table, &high, &value);
-	if (err != -ENOSPC) {
-		*out = err ? 0 : value | (ino & HOST_MASK);
-		return err;
-	}
-	return map_number_locked(mount->table, &whole, out);
-}
-
 int finode_mount_ino(struct finode_mount *mount, uint64_t dev, uint64_t ino, uint64_t *out)
 {
-	const struct mount_core *core = mount_core(mount);
-	struct lock *lock = &mount->table->mounts.lock;
-	int err;
+	uint32_t prefix = NO_PREFIX;
+	int err = 0;
 
-	if (atomic_load_explicit(&core->first_ready, memory_order_acquire) &&
-	    (dev == core->first_dev || FINODE_MUTANT(one_device)) &&
-	    ino >> HOST_BITS == 0) {
-		*out = ((uint64_t)core->first_prefix << HOST_BITS) | ino;
-		return 0;
-	}
-	lock_take(lock);
-	err = map_locked(mount, dev, ino, out);
-	lock_release(lock);
+	if (ino >> HOST_BITS == 0 && !find_device(numbers_of(mount), dev, &prefix))
+		err = meet_device(mount, dev, &prefix);
+	if (err)
+		*out = 0;
+	else if (prefix == NO_PREFIX)
+		*out = HASHED | hash_of(mount, dev, ino);
+	else
+		*out = (uint64_t)prefix << HOST_BITS | ino;
 	return err;
 }

@@ -4,38 +4,49 @@
  *
  * This file owns the life of a struct finode_alias:
  *
- *      created, by one thread      attached                  doomed, by one thread
- *      init() runs           -->   everyone finds it   -->   finish() runs, memory goes,
- *                                                            the directory is put
+ *      created, by one thread  -->  attached          -->  doomed, by one thread
+ *                                   everyone finds it      memory goes, the directory is
+ * put
  *
  * The step to attached, and the step away from it, are made under both stripes (names.h),
- * by alias_change.c and rename.c. An alias is doomed when it is detached and nobody holds
- * it. To end one may be the last put of its directory, which dooms that one's alias, and so
- * on upward: so the doomed are in a list, and whoever put an inode works through it,
- * without recursion (finode__aliases_end() in inode.c).
+ * by change.c and rename.c. An alias is doomed when it is detached and nobody holds it. To
+ * end one may be the last put of its directory, which ends that one's alias, and so on
+ * upward: the core does that in a loop (core/end.c).
+ *
+ * The ring of an inode has its newest alias first: the last one that a look-up has shown.
  */
+#include "names/alias.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "base/callback.h"
-#include "finode/name.h"
-#include "base/log.h"
 #include "base/memory.h"
-#include "names/names.h"
 #include "base/testing.h"
+#include "core/end.h"
+#include "finode/name.h"
 
 uint32_t finode__name_hash(const struct names *names, const char *name)
 {
-	return (uint32_t)finode__hash(names->table, name, strlen(name)) >> 1;
+	return (uint32_t)finode__hash(&names->table->seed, name, strlen(name)) >> 1;
 }
 
 int finode__name_fault(const struct finode *dir, const char *name)
 {
-	if (!names_of(dir))
-		return -EINVAL;
+	struct finode_table *table = inode_table(dir);
+	int err;
+
+	if (!table->names)
+		return finode__refuse(&table->log, &table->rare.bad_names,
+				      "names are asked for in a table without "
+				      "config.aliases");
 	if (!inode_is_dir(dir))
 		return -ENOTDIR;
-	return finode_name_check(name);
+	err = finode_name_check(name);
+	if (err == -EINVAL)
+		finode__log_first(&table->log, &table->rare.bad_names,
+				  "a name is empty, \".\", \"..\" or has a '/'");
+	return err;
 }
 
 struct finode_alias *finode__alias_find(const struct finode *dir, const char *name,
@@ -58,9 +69,23 @@ struct finode_alias *finode__alias_first(const struct finode *inode)
 	return NULL;
 }
 
-static size_t alias_size(const struct names *names, const char *name)
+struct finode_alias *finode__alias_last(const struct finode *inode)
 {
-	return names->ops->object_size + strlen(name) + 1;
+	struct finode_alias *first = name_node(inode)->aliases, *alias = first;
+
+	if (!first)
+		return NULL;
+	do {
+		alias = alias_core(alias)->prev;
+		if (alias_core(alias)->attached)
+			return alias;
+	} while (alias != first);
+	return NULL;
+}
+
+static size_t alias_size(const char *name)
+{
+	return sizeof(struct finode_alias) + strlen(name) + 1;
 }
 
 static void alias_free(struct finode_alias *alias)
@@ -69,8 +94,8 @@ static void alias_free(struct finode_alias *alias)
 	struct stripe *stripe = stripe_of(alias->dir);
 
 	lock_take(&stripe->lock);
-	memory_put(&names->table->allocator, &stripe->bytes,
-		   (char *)alias - names->ops->base_offset, alias_size(names, alias->name));
+	memory_put(&names->table->allocator, &stripe->bytes, alias,
+		   alias_size(alias->name));
 	lock_release(&stripe->lock);
 }
 
@@ -79,43 +104,21 @@ static struct finode_alias *alias_alloc(struct finode *dir, const char *name)
 	struct names *names = names_of(dir);
 	struct stripe *stripe = stripe_of(dir);
 	struct finode_alias *alias;
-	char *object;
 
 	lock_take(&stripe->lock);
-	object = memory_get(&names->table->allocator, &stripe->bytes,
-			    alias_size(names, name));
+	alias = memory_get(&names->table->allocator, &stripe->bytes, alias_size(name));
 	lock_release(&stripe->lock);
-	if (!object)
+	if (!alias)
 		return NULL;
-	alias = (struct finode_alias *)(void *)(object + names->ops->base_offset);
-	alias->name = memcpy(object + names->ops->object_size, name, strlen(name) + 1);
+	alias->name = memcpy(alias + 1, name, strlen(name) + 1);
 	alias->dir = dir;
 	return alias;
 }
 
-static int call_init(struct names *names, struct finode_alias *alias, void *arg)
-{
-	int err;
-
-	if (!names->ops->init)
-		return 0;
-	finode__lock_check_none_held("an alias's init()");
-	err = names->ops->init(alias, arg);
-	if (err > 0) {
-		finode__misuse(names->table,
-			       "an alias's init() returned %d; it must be 0 or a negative "
-			       "errno",
-			       err);
-		return -EIO;
-	}
-	return err;
-}
-
 int finode__alias_create(struct finode *dir, const char *name, uint32_t hash,
-			 struct finode *inode, void *arg, struct finode_alias **out)
+			 struct finode *inode, struct finode_alias **out)
 {
 	struct finode_alias *alias;
-	int err;
 
 	if (!FINODE_MUTANT(alias_without_its_directory) &&
 	    !slots_hold(inode_slot(dir), dir->nodeid))
@@ -127,22 +130,17 @@ int finode__alias_create(struct finode *dir, const char *name, uint32_t hash,
 	}
 	alias->inode = inode;
 	alias_core(alias)->hash = hash & 0x7fffffffu;
-	err = call_init(names_of(dir), alias, arg);
-	if (err) {
-		alias_free(alias);
-		finode_put(dir);
-		return err;
-	}
 	*out = alias;
 	return 0;
 }
 
+/* To its front. */
 static void ring_add(struct name_node *node, struct finode_alias *alias)
 {
 	struct finode_alias *first = node->aliases, *last;
 
+	node->aliases = alias;
 	if (!first) {
-		node->aliases = alias;
 		alias_core(alias)->next = alias_core(alias)->prev = alias;
 		return;
 	}
@@ -171,6 +169,7 @@ void finode__alias_attach(struct finode_alias *alias)
 	atomic_store_explicit(&alias_core(alias)->holds, 1, memory_order_relaxed);
 	alias_core(alias)->attached = 1;
 	ring_add(name_node(alias->inode), alias);
+	name_count_change(alias->inode, 1);
 	finode__children_add(&dir_node(alias->dir)->children, alias,
 			     &names->table->allocator, &stripe->bytes);
 	stripe->attached++;
@@ -202,7 +201,18 @@ void finode__alias_detach(struct finode_alias *alias, struct finode_alias **doom
 	stripe->attached--;
 	pthread_cond_broadcast(&stripe->changed); /* who waits for the end of its inode */
 	alias_core(alias)->attached = 0;
+	name_count_change(alias->inode, -1);
 	drop_hold(alias, doomed);
+}
+
+void finode__alias_renew(struct finode_alias *alias)
+{
+	struct name_node *node = name_node(alias->inode);
+
+	if (node->aliases == alias)
+		return;
+	ring_remove(node, alias);
+	ring_add(node, alias);
 }
 
 void finode__aliases_abandon(struct finode *inode, struct finode_alias **doomed)
@@ -215,20 +225,16 @@ void finode__aliases_abandon(struct finode *inode, struct finode_alias **doomed)
 	}
 }
 
-struct finode *finode__alias_end(struct finode_alias **doomed)
+void finode__aliases_end(struct finode_alias **doomed)
 {
-	struct finode_alias *alias = *doomed;
-	struct finode *dir = alias->dir;
-	const struct finode_alias_ops *ops = names_of(dir)->ops;
+	while (*doomed) {
+		struct finode_alias *alias = *doomed;
+		struct finode *dir = alias->dir;
 
-	*doomed = alias_core(alias)->chain;
-	alias->inode = NULL;
-	if (ops->finish) {
-		finode__lock_check_none_held("an alias's finish()");
-		ops->finish(alias);
+		*doomed = alias_core(alias)->chain;
+		alias_free(alias);
+		finode_put(dir);
 	}
-	alias_free(alias);
-	return dir;
 }
 
 /*
@@ -248,8 +254,7 @@ static bool hold_named(struct finode_alias *found, struct finode_alias **alias)
 	return true;
 }
 
-static struct finode *find_held(struct finode *dir, const char *name,
-				struct finode_alias **alias)
+static struct finode *find_held(struct finode *dir, const char *name)
 {
 	const uint32_t hash = finode__name_hash(names_of(dir), name);
 	struct stripe *stripe = stripe_of(dir);
@@ -259,10 +264,29 @@ static struct finode *find_held(struct finode *dir, const char *name,
 	lock_take(&stripe->lock);
 	found = finode__alias_find(dir, name, hash);
 	FINODE_YIELD("lookup: found, locked");
-	if (found && hold_named(found, alias))
+	if (found && hold_named(found, NULL))
 		inode = found->inode;
 	lock_release(&stripe->lock);
 	return inode;
+}
+
+/*
+ * Waits for the end of an inode that is EVICTING, or brings it about; the stripe is
+ * released meanwhile. @return 0, or -EDEADLK
+ */
+static int settle_locked(struct stripe *stripe, struct finode *inode)
+{
+	if (finode__in_callback_for(inode))
+		return -EDEADLK;
+	if (finode__inode_end_is_put_off(inode)) {
+		lock_release(&stripe->lock);
+		finode__inode_end_now(inode);
+		lock_take(&stripe->lock);
+		return 0;
+	}
+	FINODE_YIELD("waits: name, locked");
+	lock_wait(&stripe->lock, &stripe->changed);
+	return 0;
 }
 
 int finode__alias_await(struct finode *dir, const char *name, uint32_t hash,
@@ -281,12 +305,10 @@ int finode__alias_await(struct finode *dir, const char *name, uint32_t hash,
 		}
 		if (slot_refs(inode_slot(found->inode)) > 0)
 			err = -EOVERFLOW;
-		else if (finode__in_callback_for(found->inode))
-			err = -EDEADLK;
+		else if (!FINODE_MUTANT(no_wait_for_a_name))
+			err = settle_locked(stripe, found->inode);
 		if (err || FINODE_MUTANT(no_wait_for_a_name))
 			break;
-		FINODE_YIELD("waits: name, locked");
-		lock_wait(&stripe->lock, &stripe->changed);
 	}
 	lock_release(&stripe->lock);
 	return err;
@@ -294,16 +316,7 @@ int finode__alias_await(struct finode *dir, const char *name, uint32_t hash,
 
 struct finode *finode_alias_lookup(struct finode *dir, const char *name)
 {
-	return finode__name_fault(dir, name) ? NULL : find_held(dir, name, NULL);
-}
-
-struct finode_alias *finode_alias_get(struct finode *dir, const char *name)
-{
-	struct finode_alias *alias = NULL;
-
-	if (finode__name_fault(dir, name) == 0)
-		find_held(dir, name, &alias);
-	return alias;
+	return finode__name_fault(dir, name) ? NULL : find_held(dir, name);
 }
 
 /* With the inode's stripe held: the next attached alias after one of the ring, or NULL. */
@@ -362,19 +375,4 @@ void finode_alias_put(struct finode_alias *alias)
 	inode = alias->inode;
 	finode__alias_step(inode, alias, false);
 	finode_put(inode);
-}
-
-void finode__names_end(struct finode_table *table)
-{
-	struct finode_alias *doomed = NULL;
-	struct finode *inode;
-	uint64_t cursor = 0;
-
-	if (!table->names)
-		return;
-	while ((inode = finode__slots_next(&table->inodes, &cursor))) {
-		finode__aliases_detach(inode, &doomed);
-		finode__aliases_end(&doomed);
-		finode_put(inode);
-	}
 }

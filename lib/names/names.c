@@ -3,17 +3,11 @@
 #include "names/names.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "base/memory.h"
 
 /* Enough that threads seldom meet in one, few enough that an idle table stays small. */
 #define STRIPES_MAX 256u
-
-static const struct finode_alias_ops plain_ops = {
-	.ops_size = sizeof(struct finode_alias_ops),
-	.object_size = sizeof(struct finode_alias),
-};
 
 static size_t names_size(unsigned int stripes)
 {
@@ -48,13 +42,13 @@ static int stripe_init(struct stripe *stripe, unsigned int place)
 	return err;
 }
 
-int finode__names_init(struct finode_table *table, const struct finode_config *config,
-		       unsigned int stripes)
+int finode__names_init(struct finode_table *table, const struct finode_config *config)
 {
+	unsigned int stripes = table->shard_count;
 	struct names *names;
 	int err;
 
-	if (!config->aliases && !config->alias_ops)
+	if (!config->aliases)
 		return 0;
 	if (stripes > STRIPES_MAX)
 		stripes = STRIPES_MAX;
@@ -68,8 +62,9 @@ int finode__names_init(struct finode_table *table, const struct finode_config *c
 	}
 	table->names = names;
 	names->table = table;
-	names->ops = config->alias_ops ? config->alias_ops : &plain_ops;
-	names->node_offset = object_end(table->ops) - table->ops->base_offset;
+	names->node_offset = table->key_offsets[0];
+	table->key_offsets[0] += node_size(S_IFREG);
+	table->key_offsets[1] += node_size(S_IFDIR);
 	for (; names->count < stripes; names->count++) {
 		err = stripe_init(&names->stripes[names->count], names->count);
 		if (err) {
@@ -86,8 +81,12 @@ void finode__names_finish(struct finode_table *table)
 		names_free(table->names);
 }
 
-void finode__names_stats(struct names *names, struct finode_stats *sum)
+void finode__names_stats(struct finode_table *table, struct finode_stats *sum)
 {
+	struct names *names = table->names;
+
+	if (!names)
+		return;
 	for (unsigned int i = 0; i < names->count; i++) {
 		struct stripe *stripe = &names->stripes[i];
 
@@ -98,7 +97,7 @@ void finode__names_stats(struct names *names, struct finode_stats *sum)
 		sum->aliases_moved += stripe->moved;
 		sum->aliases_removed += stripe->removed;
 		sum->aliases_stale += stripe->stale;
-		sum->let_go += stripe->let_go;
+		sum->unlinked += stripe->unlinked;
 		sum->rebound += stripe->rebound;
 		lock_release(&stripe->lock);
 	}

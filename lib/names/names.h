@@ -31,11 +31,8 @@
 #ifndef FINODE_LIB_NAMES_H
 #define FINODE_LIB_NAMES_H
 
-#include <sys/stat.h>
-
+#include "core/object.h"
 #include "names/children.h"
-#include "core/inode.h"
-#include "core/table.h"
 
 struct stripe {
 	struct lock lock;
@@ -45,13 +42,12 @@ struct stripe {
 	uint64_t bytes;
 	uint64_t attached; /* now */
 	uint64_t added, moved, removed, stale;
-	uint64_t let_go, rebound;
+	uint64_t unlinked, rebound;
 };
 
 struct names {
 	/* set by init, never changed */
 	struct finode_table *table;
-	const struct finode_alias_ops *ops;
 	size_t node_offset; /* from a struct finode to its node */
 	unsigned int count;
 
@@ -64,7 +60,8 @@ struct names {
 
 /* Behind every inode; protected by the inode's stripe. */
 struct name_node {
-	struct finode_alias *aliases; /* the oldest of a ring, or NULL */
+	struct finode_alias *aliases; /* the newest of a ring, or NULL */
+	_Atomic uint32_t names;	      /* how many of the ring are attached */
 	/* see unlink.h */
 	uint32_t pins;
 	uint32_t opens : 29, backing : 3;
@@ -80,10 +77,9 @@ struct dir_node {
 	uint32_t mark;	  /* of finode_table_check(); protected by the tree lock */
 };
 
-int finode__names_init(struct finode_table *table, const struct finode_config *config,
-		       unsigned int stripes);
+int finode__names_init(struct finode_table *table, const struct finode_config *config);
 void finode__names_finish(struct finode_table *table);
-void finode__names_stats(struct names *names, struct finode_stats *sum);
+void finode__names_stats(struct finode_table *table, struct finode_stats *sum);
 
 /* For tables that have names. */
 static inline struct names *names_of(const struct finode *inode)
@@ -96,14 +92,21 @@ static inline struct name_node *name_node(const struct finode *inode)
 	return (struct name_node *)(void *)((char *)inode + names_of(inode)->node_offset);
 }
 
+/* How many names are known; exact with the inode's stripe held. */
+static inline uint32_t name_count(const struct finode *inode)
+{
+	return atomic_load_explicit(&name_node(inode)->names, memory_order_relaxed);
+}
+
+static inline void name_count_change(const struct finode *inode, int by)
+{
+	atomic_store_explicit(&name_node(inode)->names, name_count(inode) + (uint32_t)by,
+			      memory_order_relaxed);
+}
+
 static inline size_t node_size(mode_t mode)
 {
 	return S_ISDIR(mode) ? sizeof(struct dir_node) : sizeof(struct name_node);
-}
-
-static inline bool inode_is_dir(const struct finode *inode)
-{
-	return inode->type == S_IFDIR;
 }
 
 /* The inode is a directory. */
@@ -145,61 +148,5 @@ bool finode__name_locks_cover(const struct name_locks *held,
 			      const struct name_locks *wanted);
 void finode__name_locks_take(const struct name_locks *locks); /* all but the tree */
 void finode__name_locks_release(const struct name_locks *locks);
-
-/* alias.c. `doomed` is a list of aliases that are to end once no lock is held. */
-uint32_t finode__name_hash(const struct names *names, const char *name);
-/* 0, or why the name cannot be one of an entry of dir. */
-int finode__name_fault(const struct finode *dir, const char *name);
-/* With the directory's stripe held: the alias, borrowed, or NULL. */
-struct finode_alias *finode__alias_find(const struct finode *dir, const char *name,
-					uint32_t hash);
-/*
- * What a name names, with a reference; and, if `alias` is not NULL, with one to the alias.
- * Waits while that is being evicted. @return 0, with NULL if nothing is known; -EDEADLK;
- * -EOVERFLOW
- */
-int finode__alias_await(struct finode *dir, const char *name, uint32_t hash,
-			struct finode **inode, struct finode_alias **alias);
-/* With the inode's stripe held: its oldest attached alias, borrowed, or NULL. */
-struct finode_alias *finode__alias_first(const struct finode *inode);
-/*
- * One step of a walk, as finode_alias_next(), or the end of it; but without references to
- * the inode, whose caller has one, or is its evict().
- */
-struct finode_alias *finode__alias_step(struct finode *inode, struct finode_alias *previous,
-					bool further);
-/* Makes an alias that nobody sees yet. Takes a reference to dir, calls init(). */
-int finode__alias_create(struct finode *dir, const char *name, uint32_t hash,
-			 struct finode *inode, void *arg, struct finode_alias **out);
-/* Both with the stripes of dir and inode held, and the tree if it is a directory. */
-void finode__alias_attach(struct finode_alias *alias);
-void finode__alias_detach(struct finode_alias *alias, struct finode_alias **doomed);
-void finode__alias_doom(struct finode_alias *alias, struct finode_alias **doomed);
-/*
- * Dooms what is left in the ring of an inode that is being evicted: nobody has a reference
- * to it, so who held an alias of it has forgotten that.
- */
-void finode__aliases_abandon(struct finode *inode, struct finode_alias **doomed);
-/*
- * alias_change.c: attaches a new alias, or dooms it. @return as finode_alias_add(), and
- * -EEXIST if the name names another inode and is not to be replaced
- */
-int finode__alias_place(struct finode_alias *alias, bool replace,
-			struct finode_alias **doomed);
-/* Detaches all aliases of an inode that is retired, or is being evicted. */
-void finode__aliases_detach(struct finode *inode, struct finode_alias **doomed);
-/*
- * Ends the first of the doomed. @return its directory, whose reference the caller now has
- */
-struct finode *finode__alias_end(struct finode_alias **doomed);
-/* Ends all of them. In inode.c, since that may evict. */
-void finode__aliases_end(struct finode_alias **doomed);
-/* For the end of a table: no name is left, and no reference of one. */
-void finode__names_end(struct finode_table *table);
-
-/* path.c; with the tree held: the directory that a directory is in, borrowed, or NULL. */
-struct finode *finode__dir_above(const struct finode *dir);
-/* With the tree held: is dir the inode, or below it? */
-bool finode__dir_is_below(struct finode *dir, const struct finode *inode);
 
 #endif

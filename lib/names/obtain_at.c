@@ -12,10 +12,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "names/names.h"
 #include "base/siphash.h"
 #include "base/testing.h"
-#include "names/unlink.h"
+#include "core/inode.h"
+#include "names/alias.h"
+#include "names/change.h"
 
 /* What stands for a name while its inode is made: nobody can choose two that are equal. */
 struct name_key {
@@ -26,7 +27,7 @@ struct name_key {
 static void name_key_init(struct name_key *key, const struct finode *dir, const char *name)
 {
 	key->dir = dir->nodeid;
-	siphash_2_4_128(inode_table(dir)->hash_seed, name, strlen(name), key->name);
+	siphash_2_4_128(inode_table(dir)->seed.bytes, name, strlen(name), key->name);
 }
 
 /*
@@ -37,23 +38,23 @@ static void name_key_init(struct name_key *key, const struct finode *dir, const 
  * another error
  */
 static int name_it(struct finode *dir, const char *name, uint32_t hash,
-		   struct finode *inode, void *arg)
+		   struct finode *inode)
 {
 	struct finode_alias *alias, *doomed = NULL;
-	int err = finode__alias_create(dir, name, hash, inode, arg, &alias);
+	int err = finode__alias_create(dir, name, hash, inode, &alias);
 
 	if (!err) {
 		err = finode__alias_place(alias, false, &doomed);
 		finode__aliases_end(&doomed);
 	}
 	FINODE_YIELD("obtain at: named");
-	finode__inode_unindex(inode);
+	finode__inode_know_by_name(inode);
 	if (err == -EEXIST)
 		return -ESTALE;
 	return err < 0 ? err : 0;
 }
 
-/* @return FINODE_CREATED; -EAGAIN to begin again; or an error */
+/* @return CREATED; -EAGAIN to begin again; or an error */
 static int create_at(struct finode *dir, const char *name, uint32_t hash, mode_t mode,
 		     void *arg, struct finode **out)
 {
@@ -74,22 +75,21 @@ static int create_at(struct finode *dir, const char *name, uint32_t hash, mode_t
 		return err ? err : -EAGAIN;
 	}
 	err = finode__inode_begin(inode, arg);
-	if (err < 0)
+	if (err)
 		return err;
-	err = name_it(dir, name, hash, inode, arg);
+	err = name_it(dir, name, hash, inode);
 	if (err) {
 		finode_put(inode);
 		return err;
 	}
 	*out = inode;
-	return FINODE_CREATED;
+	return CREATED;
 }
 
-/* One try: what is there, or a new one. @return as finode_obtain_at(), or -EAGAIN */
+/* One try: what is there, or a new one. @return FOUND; CREATED; -EAGAIN; or an error */
 static int obtain_once(struct finode *dir, const char *name, uint32_t hash, mode_t mode,
 		       void *arg, struct finode **out)
 {
-	const struct finode_key key = {.mode = mode};
 	struct finode *inode;
 	int same, err;
 
@@ -99,22 +99,21 @@ static int obtain_once(struct finode *dir, const char *name, uint32_t hash, mode
 	FINODE_YIELD("obtain at: looked");
 	if (!inode)
 		return create_at(dir, name, hash, mode, arg, out);
-	same = finode__inode_is_same(inode, &key, arg);
-	if (same > 0)
-		err = finode__backing_found(inode, arg);
-	if (same > 0 && !err) {
-		*out = inode;
-		return FINODE_FOUND;
+	same = finode__inode_is_same(inode, mode, arg);
+	if (same > 0) {
+		err = finode__inode_use(inode, arg, out);
+		return err ? err : FOUND;
 	}
 	if (same == 0)
 		finode_retire(inode);
 	finode_put(inode);
-	return err ? err : same < 0 ? same : -EAGAIN;
+	return same < 0 ? same : -EAGAIN;
 }
 
 int finode_obtain_at(struct finode *dir, const char *name, mode_t mode, void *arg,
-		     struct finode **out)
+		     struct finode **out, bool *created)
 {
+	struct finode_table *table = inode_table(dir);
 	int result = finode__name_fault(dir, name);
 	uint32_t hash;
 
@@ -122,10 +121,16 @@ int finode_obtain_at(struct finode *dir, const char *name, mode_t mode, void *ar
 	if (result)
 		return result;
 	if (!finode__type_is_known(mode))
-		return -EINVAL;
+		return finode__refuse(&table->log, &table->rare.bad_keys,
+				      "finode_obtain_at(): mode %#o is of no type",
+				      (unsigned int)mode);
 	hash = finode__name_hash(names_of(dir), name);
 	do
 		result = obtain_once(dir, name, hash, mode, arg, out);
 	while (result == -EAGAIN);
-	return result;
+	if (result < 0)
+		return result;
+	if (created)
+		*created = result == CREATED;
+	return 0;
 }

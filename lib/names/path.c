@@ -13,11 +13,13 @@
  * After a few climbs that were overtaken the tree lock is taken, under which no directory's
  * name changes at all.
  */
+#include "names/path.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "names/names.h"
 #include "base/testing.h"
+#include "names/alias.h"
 
 #define TRIES 4 /* climbs without the tree lock */
 
@@ -231,7 +233,9 @@ ssize_t finode_path(struct finode *inode, char *buf, size_t size)
 	ssize_t result = -EAGAIN;
 
 	if (!c.names)
-		return -EINVAL;
+		return finode__refuse(&inode_table(inode)->log,
+				      &inode_table(inode)->rare.bad_names,
+				      "finode_path() in a table without config.aliases");
 	if (inode_is_root(inode)) {
 		if (size < sizeof("/"))
 			return -ENAMETOOLONG;

@@ -3,9 +3,9 @@
  * Rename and exchange.
  *
  * An alias does not change while anyone can see it, so a rename replaces: it sees what has
- * the old names, makes aliases for the new ones, which may call the author, and then, with
- * everything locked, looks whether the old names are as it saw them, and puts the new ones
- * in their place in one step. If somebody was faster it begins again.
+ * the old names, makes aliases for the new ones, and then, with everything locked, looks
+ * whether the old names are as it saw them, and puts the new ones in their place in one
+ * step. If somebody was faster it begins again.
  *
  * The tree lock is held for that step, whether a directory moves or not: renames are rare,
  * and what a name names would else be known too late.
@@ -13,8 +13,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "names/names.h"
 #include "base/testing.h"
+#include "names/alias.h"
+#include "names/path.h"
 
 /* One of the two names of a rename. */
 struct end {
@@ -29,7 +30,6 @@ struct end {
 struct move {
 	struct end from, to;
 	bool exchange;
-	void *arg;
 	struct name_locks locks;
 };
 
@@ -42,11 +42,11 @@ static int end_look(struct end *end)
 }
 
 /* An alias here for what the other end has. */
-static int end_prepare(struct end *end, const struct end *other, void *arg)
+static int end_prepare(struct end *end, const struct end *other)
 {
 	if (!other->seen)
 		return 0;
-	return finode__alias_create(end->dir, end->name, end->hash, other->seen->inode, arg,
+	return finode__alias_create(end->dir, end->name, end->hash, other->seen->inode,
 				    &end->new);
 }
 
@@ -180,9 +180,9 @@ static int move_try(struct move *m)
 	if (!err && m->exchange)
 		err = end_look(&m->to);
 	if (!err)
-		err = end_prepare(&m->to, &m->from, m->arg);
+		err = end_prepare(&m->to, &m->from);
 	if (!err)
-		err = end_prepare(&m->from, &m->to, m->arg);
+		err = end_prepare(&m->from, &m->to);
 	if (!err)
 		err = move_commit(m, &doomed);
 	end_finish(&m->from, &doomed);
@@ -218,14 +218,13 @@ static int rename_fault(const struct finode *olddir, const char *oldname,
 }
 
 int finode_alias_rename(struct finode *olddir, const char *oldname, struct finode *newdir,
-			const char *newname, unsigned int flags, void *arg)
+			const char *newname, unsigned int flags)
 {
 	struct names *names = names_of(olddir);
 	struct move m = {
 		.from = {.dir = olddir, .name = oldname},
 		.to = {.dir = newdir, .name = newname},
 		.exchange = flags & FINODE_RENAME_EXCHANGE,
-		.arg = arg,
 	};
 	int err = rename_fault(olddir, oldname, newdir, newname, flags);
 

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* See unlink.h. This file owns the states of backing objects and the waits for them. */
+/*
+ * See unlink.h. This file owns the states of backing objects and the waits for them, and
+ * knows what each thread has pinned: who lets go with a pin held would wait for itself.
+ */
 #include "names/unlink.h"
 
 #include <errno.h>
 
-#include "finode/unlink.h"
-#include "base/log.h"
 #include "base/testing.h"
+#include "finode/unlink.h"
+#include "names/alias.h"
 
 /* With the stripe held: waits while a callback runs that lets go or takes hold again. */
 static void settle_locked(struct stripe *stripe, const struct name_node *node)
 {
-	while (node->backing == BACKING_LETTING_GO || node->backing == BACKING_REBINDING) {
+	while (node->backing == BACKING_UNLINKING || node->backing == BACKING_REBINDING) {
 		FINODE_YIELD("waits: backing, locked");
 		lock_wait(&stripe->lock, &stripe->changed);
 	}
@@ -51,6 +54,37 @@ bool finode__backing_takes_names(const struct finode *inode)
 	       FINODE_MUTANT(names_for_the_let_go);
 }
 
+/* ---- Pins ---- */
+
+/* Of this thread, the last one last; what has no room is not noticed. */
+#define PINS_NOTED 16
+static _Thread_local struct {
+	const struct finode *inode; /* only compared */
+	uint64_t nodeid;
+} pinned[PINS_NOTED];
+static _Thread_local unsigned int pinned_count;
+
+static void note_pin(const struct finode *inode)
+{
+	if (pinned_count < PINS_NOTED) {
+		pinned[pinned_count].inode = inode;
+		pinned[pinned_count++].nodeid = inode->nodeid;
+	}
+}
+
+static void note_unpin(const struct finode *inode)
+{
+	unsigned int i = pinned_count;
+
+	while (i > 0 && pinned[i - 1].inode != inode)
+		i--;
+	if (i == 0)
+		return;
+	for (; i < pinned_count; i++)
+		pinned[i - 1] = pinned[i];
+	pinned_count--;
+}
+
 int finode_pin(struct finode *inode)
 {
 	struct stripe *stripe;
@@ -68,6 +102,8 @@ int finode_pin(struct finode *inode)
 	else
 		node->pins++;
 	lock_release(&stripe->lock);
+	if (!err)
+		note_pin(inode);
 	return err;
 }
 
@@ -79,6 +115,7 @@ void finode_unpin(struct finode *inode)
 
 	if (!backing_is_tracked(inode))
 		return;
+	note_unpin(inode);
 	stripe = stripe_of(inode);
 	node = name_node(inode);
 	lock_take(&stripe->lock);
@@ -87,13 +124,15 @@ void finode_unpin(struct finode *inode)
 		pthread_cond_broadcast(&stripe->changed);
 	lock_release(&stripe->lock);
 	if (mistake)
-		finode__misuse(inode_table(inode),
+		finode__misuse(&inode_table(inode)->log,
 			       "finode_unpin() of nodeid %#llx, which is not pinned",
 			       (unsigned long long)inode->nodeid);
 }
 
+/* ---- Letting go ---- */
+
 /*
- * From HELD to LETTING_GO, if it may be. What has pinned the inode may give it a name or
+ * From HELD to UNLINKING, if it may be. What has pinned the inode may give it a name or
  * open it, so both are asked again after the wait.
  */
 static bool want_locked(struct stripe *stripe, struct name_node *node,
@@ -114,11 +153,11 @@ static bool want_locked(struct stripe *stripe, struct name_node *node,
 		become_locked(stripe, node, BACKING_HELD);
 		return false;
 	}
-	become_locked(stripe, node, BACKING_LETTING_GO);
+	become_locked(stripe, node, BACKING_UNLINKING);
 	return true;
 }
 
-int finode_unlinked(struct finode *inode)
+bool finode_unlinked(struct finode *inode)
 {
 	struct stripe *stripe;
 	struct name_node *node;
@@ -126,22 +165,30 @@ int finode_unlinked(struct finode *inode)
 
 	/* The root needs no name. */
 	if (!backing_is_tracked(inode) || inode_is_root(inode))
-		return 0;
+		return false;
+	if (pinned_count > 0 && !FINODE_MUTANT(waits_for_its_own_pin)) {
+		finode__misuse(&inode_table(inode)->log,
+			       "finode_unlinked() of nodeid %#llx by who has pinned nodeid "
+			       "%#llx: unpin before; the object is kept",
+			       (unsigned long long)inode->nodeid,
+			       (unsigned long long)pinned[pinned_count - 1].nodeid);
+		return false;
+	}
 	stripe = stripe_of(inode);
 	node = name_node(inode);
 	lock_take(&stripe->lock);
 	wanted = want_locked(stripe, node, inode);
 	lock_release(&stripe->lock);
 	if (!wanted)
-		return 0;
+		return false;
 	finode__lock_check_none_held("unlinked()");
 	FINODE_YIELD("unlinked: letting go");
-	inode_table(inode)->ops->unlinked(inode);
+	inode_table(inode)->ops.unlinked(inode);
 	lock_take(&stripe->lock);
-	stripe->let_go++;
+	stripe->unlinked++;
 	become_locked(stripe, node, BACKING_GONE);
 	lock_release(&stripe->lock);
-	return 1;
+	return true;
 }
 
 static int call_rebind(struct finode *inode, void *arg)
@@ -149,10 +196,10 @@ static int call_rebind(struct finode *inode, void *arg)
 	int err;
 
 	finode__lock_check_none_held("rebind()");
-	err = inode_table(inode)->ops->rebind(inode, arg);
+	err = inode_table(inode)->ops.rebind(inode, arg);
 	if (err <= 0)
 		return err;
-	finode__misuse(inode_table(inode),
+	finode__misuse(&inode_table(inode)->log,
 		       "rebind() returned %d; it must be 0 or a negative errno", err);
 	return -EIO;
 }

@@ -4,7 +4,7 @@
  * finode/unlink.h, in the inode's name node, all protected by the inode's stripe.
  *
  *                    finode_unlinked()          pins == 0
- *             HELD ---------------------> WANTED ---------> LETTING_GO    unlinked() runs,
+ *             HELD ---------------------> WANTED ---------> UNLINKING    unlinked() runs,
  *              ^ ^                          |                   |         no lock held
  *              | '--------------------------'                   v
  *              |   it got a name or a file meanwhile           GONE
@@ -17,7 +17,7 @@
  *   - pins > 0 only in HELD and WANTED. A pin passes while somebody only waits (WANTED):
  * else whoever pins one inode twice, or two in another order than others, could wait for
  * ever
- *   - LETTING_GO, GONE, REBINDING: no attached alias, no open file
+ *   - UNLINKING, GONE, REBINDING: no attached alias, no open file
  */
 #ifndef FINODE_LIB_UNLINK_H
 #define FINODE_LIB_UNLINK_H
@@ -27,7 +27,7 @@
 enum backing_state {
 	BACKING_HELD,
 	BACKING_WANTED,
-	BACKING_LETTING_GO,
+	BACKING_UNLINKING,
 	BACKING_GONE,
 	BACKING_REBINDING,
 };
@@ -37,7 +37,7 @@ static inline bool backing_is_tracked(const struct finode *inode)
 {
 	const struct finode_table *table = inode_table(inode);
 
-	return table->names && table->ops->unlinked;
+	return table->names && table->ops.unlinked;
 }
 
 /* With the inode's stripe held: may it get a name? */

@@ -52,7 +52,7 @@ static struct finode *obtain(struct finode_table *table, uint64_t number, mode_t
 	struct finode_key key = {&number, sizeof(number), type, 0};
 	struct finode *inode;
 
-	if (finode_obtain(finode_table_root(table)->mount, key, NULL, &inode) < 0)
+	if (finode_obtain(finode_table_root(table)->mount, key, NULL, &inode, NULL) < 0)
 		die("obtain failed");
 	return inode;
 }
@@ -86,8 +86,7 @@ static void make_inodes(struct bench *b)
 			struct finode *dir = obtain(b->table, 1u << 30 | i, S_IFDIR);
 
 			snprintf(name, sizeof(name), "dir%" PRIu64, i);
-			if (finode_alias_add(finode_table_root(b->table), name, dir, NULL) <
-			    0)
+			if (finode_alias_add(finode_table_root(b->table), name, dir, 0) < 0)
 				die("no memory");
 			b->dirs[i / b->per_dir] = dir;
 		}
@@ -105,7 +104,7 @@ static void add_names(struct bench *b)
 		name_file(name, sizeof(name), i);
 		b->name_bytes += strlen(name);
 		before = now_ns();
-		if (finode_alias_add(dir_of(b, i), name, b->files[i], NULL) < 0)
+		if (finode_alias_add(dir_of(b, i), name, b->files[i], 0) < 0)
 			die("add failed");
 		took = now_ns() - before;
 		b->longest = took > b->longest ? took : b->longest;

@@ -60,7 +60,7 @@ static struct finode *obtain(struct finode_table *table, uint64_t i)
 	struct finode *inode;
 
 	if (finode_obtain(finode_table_root(table)->mount, key_of(&key, S_IFREG), NULL,
-			  &inode) < 0)
+			  &inode, NULL) < 0)
 		die("obtain failed");
 	return inode;
 }

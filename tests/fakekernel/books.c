@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "books.h"
 
-#include "core/inode.h"
+#include "core/object.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -135,9 +135,9 @@ int mem_obtain(struct memfs *fs, struct finode *dir, struct node *node,
 	if (!err)
 		err = mem_number(fs, mount, &st);
 	if (!err)
-		err = finode_obtain(mount, mem_key(&obj), &obj, inode);
-	*entry = (struct finode_entry){
-		.attr = st, .entry_timeout = fs->timeout, .attr_timeout = fs->timeout};
+		err = finode_obtain(mount, mem_key(&obj), &obj, inode, NULL);
+	*entry = FINODE_ENTRY(.attr = st, .entry_timeout = fs->timeout,
+			      .attr_timeout = fs->timeout);
 	if (fs->bogus_type)
 		entry->attr.st_mode ^= S_IFREG ^ S_IFDIR;
 	if (fs->bogus_size)
@@ -145,7 +145,7 @@ int mem_obtain(struct memfs *fs, struct finode *dir, struct node *node,
 	if (obj.at.node)
 		tree_drop(obj.at.volume->tree, obj.at.node);
 	mem_volume_put(obj.at.volume);
-	return err < 0 ? err : 0;
+	return err;
 }
 
 /* What a test does to the server is no news; the statistics count it. */

@@ -166,7 +166,8 @@ int mem_cross(struct memfs *fs, struct finode *dir, struct mem_place *at,
 	if (!fs->mounts || at->volume == mem_mount(dir->mount)->volume)
 		*mount = finode_mount_hold(dir->mount);
 	else
-		err = finode_mount_obtain(dir->mount, &at->volume->id, at->volume, mount);
+		err = finode_mount_obtain(dir->mount, &at->volume->id, at->volume, mount,
+					  NULL);
 	return err < 0 ? err : 0;
 }
 
@@ -258,7 +259,7 @@ int memfs_umount(struct memfs *fs, struct mem_volume *volume)
 	FINODE_MOUNT_AUTOPUT struct finode_mount *mount = NULL;
 	/* Not finode_mount_find(): one that is being made must be detached too. */
 	int err = finode_mount_obtain(finode_table_root(fs->table)->mount, &volume->id,
-				      volume, &mount);
+				      volume, &mount, NULL);
 
 	err = err < 0 ? err : leave_volumes(fs, volume);
 	if (err)

@@ -281,7 +281,7 @@ static int mem_rename_name(struct finode *dir, const char *name, struct finode *
 static void mem_renamed(struct finode *dir, const char *name, struct finode *newdir,
 			const char *newname, unsigned int flags, struct finode *replaced)
 {
-	if (finode_alias_rename(dir, name, newdir, newname, flags, NULL) != 0) {
+	if (finode_alias_rename(dir, name, newdir, newname, flags) != 0) {
 		finode_alias_drop(dir, name, NULL);
 		finode_alias_drop(newdir, newname, NULL);
 	}
@@ -396,7 +396,7 @@ static int mem_fill(struct memfs *fs, struct finode *dir, struct finode_dirbuf *
 {
 	FINODE_DIR_AUTOUNLOCK struct finode_dirlock lock = FINODE_DIRLOCK_INIT;
 	FINODE_AUTOUNPIN struct finode *pinned = NULL;
-	struct finode_entry self = {.attr = {.st_ino = 1, .st_mode = S_IFDIR}};
+	struct finode_entry self = FINODE_ENTRY(.attr = {.st_ino = 1, .st_mode = S_IFDIR});
 	uint64_t at = off > 2 ? (uint64_t)off - 2 : 0;
 	struct node *node;
 	char name[256];
@@ -429,7 +429,7 @@ static void mem_read_dir(fuse_req_t req, size_t size, off_t off, struct fuse_fil
 {
 	struct memfs *fs = memfs_of(req);
 	FINODE_FILE_AUTOPUT struct finode_file *file = finode_file_get(fs->table, fi->fh);
-	struct finode_dirbuf buf = {0};
+	FINODE_AUTO_DIRBUF struct finode_dirbuf buf = FINODE_DIRBUF_INIT;
 	int err = file ? 0 : -EBADF;
 
 	if (!err && file->inode->type != S_IFDIR)
@@ -438,12 +438,10 @@ static void mem_read_dir(fuse_req_t req, size_t size, off_t off, struct fuse_fil
 		err = finode_dirbuf_init(&buf, file->inode, size, plus);
 	if (!err)
 		err = mem_fill(fs, file->inode, &buf, off);
-	if (err) {
-		finode_dirbuf_drop(&buf);
+	if (err)
 		finode_reply_err(req, err);
-	} else {
+	else
 		finode_dirbuf_reply(&buf, req);
-	}
 }
 
 static void mem_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t off,

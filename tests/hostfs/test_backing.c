@@ -131,7 +131,7 @@ static void an_fd_is_of_its_inode_until_put(void **unused UNUSED)
 	begin(&fs, HOSTFS_AUTO, BUDGET);
 	needs_handles(&fs);
 	for (int i = 0; i < 3 * BUDGET; i++)
-		assert_int_equal(look_up(&fs, name_of(i), &inodes[i]), FINODE_CREATED);
+		assert_int_equal(look_up(&fs, name_of(i), &inodes[i]), 0);
 	assert_int_equal(hostfs_get(inodes[0], &held), 0);
 	for (int round = 0; round < 3; round++)
 		for (int i = 1; i < 3 * BUDGET; i++) {
@@ -160,7 +160,7 @@ static void enfile_only_if_nothing_is_idle(void **unused UNUSED)
 	begin(&fs, HOSTFS_AUTO, BUDGET);
 	needs_handles(&fs);
 	for (int i = 0; i < 2 * BUDGET; i++)
-		assert_int_equal(look_up(&fs, name_of(i), &inodes[i]), FINODE_CREATED);
+		assert_int_equal(look_up(&fs, name_of(i), &inodes[i]), 0);
 	while (hostfs_get(inodes[used], &fd) == 0)
 		used++;
 	/* All but the mount's, and the root's is idle. */
@@ -188,7 +188,7 @@ static void without_handles_each_inode_has_its_fd(void **unused UNUSED)
 
 	make_files(BUDGET);
 	begin(&fs, HOSTFS_FDS, BUDGET);
-	while (look_up(&fs, name_of(made), &inodes[made]) == FINODE_CREATED)
+	while (look_up(&fs, name_of(made), &inodes[made]) == 0)
 		made++;
 	assert_int_equal(made, BUDGET - 1); /* and the root */
 	assert_int_equal(look_up(&fs, name_of(made), &one_more), -ENFILE);
@@ -214,8 +214,8 @@ static void a_kept_inode_outlives_its_last_name(void **unused UNUSED)
 	make_files(2);
 	begin(&fs, HOSTFS_AUTO, BUDGET);
 	needs_handles(&fs);
-	assert_int_equal(look_up(&fs, name_of(0), &kept), FINODE_CREATED);
-	assert_int_equal(look_up(&fs, name_of(1), &lost), FINODE_CREATED);
+	assert_int_equal(look_up(&fs, name_of(0), &kept), 0);
+	assert_int_equal(look_up(&fs, name_of(1), &lost), 0);
 	assert_int_equal(hostfs__backing_keep(hostfs_inode(kept), &none), 0);
 	remove_files(2);
 	while (hostfs__backing_relieve(&fs.state->backing))
@@ -248,13 +248,13 @@ static void a_number_used_again_is_another_inode(void **unused UNUSED)
 
 		make_file("again");
 		ino = ino_of_name("again");
-		assert_int_equal(look_up(&fs, "again", &before), FINODE_CREATED);
+		assert_int_equal(look_up(&fs, "again", &before), 0);
 		while (hostfs__backing_relieve(&fs.state->backing))
 			;
 		unlinkat(source_fd, "again", 0);
 		make_file("again");
 		same = ino_of_name("again") == ino;
-		assert_int_equal(look_up(&fs, "again", &after), FINODE_CREATED);
+		assert_int_equal(look_up(&fs, "again", &after), 0);
 		assert_ptr_not_equal(before, after);
 		finode_put(before);
 		finode_put(after);
@@ -307,7 +307,7 @@ static void threads_share_a_small_budget(void **unused UNUSED)
 	begin(&fs, HOSTFS_AUTO, 10);
 	needs_handles(&fs);
 	for (int i = 0; i < 200; i++) {
-		assert_int_equal(look_up(&fs, name_of(i), &inodes[i]), FINODE_CREATED);
+		assert_int_equal(look_up(&fs, name_of(i), &inodes[i]), 0);
 		inos[i] = ino_of_name(name_of(i));
 	}
 	for (unsigned int i = 0; i < 4; i++) {
@@ -340,7 +340,7 @@ static void many_inodes_few_fds(void **unused UNUSED)
 	needs_handles(&fs);
 	make_files(count);
 	for (int i = 0; i < count; i++)
-		assert_int_equal(look_up(&fs, name_of(i), &inodes[i]), FINODE_CREATED);
+		assert_int_equal(look_up(&fs, name_of(i), &inodes[i]), 0);
 	assert_true(stats_of(&fs).fds <= 1000);
 	for (int i = 0; i < count; i += count / 5000) {
 		assert_int_equal(hostfs_get(inodes[i], &fd), 0);

@@ -26,12 +26,12 @@ void cpp_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	auto *table = static_cast<struct finode_table *>(fuse_req_userdata(req));
 	FINODE_AUTOPUT struct finode *dir = nullptr;
 	FINODE_AUTOPUT struct finode *inode = nullptr;
-	struct finode_entry entry = {};
+	struct finode_entry entry = FINODE_ENTRY_INIT;
 	int fd = -1;
 	int err = finode_get_dir(table, parent, name, &dir);
 
 	if (!err)
-		err = finode_obtain(dir->mount, {&fd, sizeof(fd), S_IFREG, 0}, &fd, &inode);
+		err = finode_obtain(dir->mount, {&fd, sizeof(fd), S_IFREG, 0}, &fd, &inode, NULL);
 	if (err < 0)
 		finode_reply_err(req, err);
 	else

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "core/inode.h"
+#include "core/object.h"
 
 __attribute__((format(printf, 2, 3))) static void differ(struct model *m,
 							 const char *format, ...)
@@ -130,7 +130,7 @@ static void obtain_one(struct model *m)
 	struct what what = {.fixture = &m->f, .value = key};
 	struct finode *inode = NULL;
 	int result, init_error = draw(m, 16) ? 0 : -EACCES;
-	bool match_error, may_fail;
+	bool match_error, may_fail, made = false;
 
 	if (!free_object(m))
 		return;
@@ -139,8 +139,10 @@ static void obtain_one(struct model *m)
 	match_error = o && o->type == type && m->f.match_says < 0;
 	m->f.fail_after = draw(m, 8) ? -1 : (long)draw(m, 3);
 	may_fail = m->f.fail_after >= 0;
-	result = finode_obtain(mount->mount, key_of(&key, type), &what, &inode);
-	if (what.taken != (result == FINODE_CREATED))
+	result = finode_obtain(mount->mount, key_of(&key, type), &what, &inode, &made);
+	if (!result && made)
+		result = WAS_CREATED;
+	if (what.taken != (result == WAS_CREATED))
 		differ(m, "init() took its argument, or not, against the result");
 	if (o && (o->type != type || m->f.match_says == 0)) {
 		model_retire(m, o); /* also if making the new one fails then */
@@ -158,9 +160,9 @@ static void obtain_one(struct model *m)
 	}
 	if (result == -ENOMEM && !o && may_fail)
 		m->failed_allocations++;
-	else if (o && result == FINODE_FOUND)
+	else if (o && result == WAS_FOUND)
 		took_reference(m, o, inode);
-	else if (!o && !init_error && result == FINODE_CREATED)
+	else if (!o && !init_error && result == WAS_CREATED)
 		created(m, mount, inode, key, type);
 	else if (o || !init_error || result != init_error)
 		differ(m, "obtain of key %lu returned %d", (unsigned long)key, result);
@@ -337,29 +339,26 @@ static struct model_mount *free_mount(struct model *m)
 	return NULL;
 }
 
-/* finode_mount_obtain() or finode_mount_find(). */
 static void obtain_mount(struct model *m)
 {
 	const struct finode_mount_id id = {{draw(m, MODEL_IDS)}};
 	struct model_mount *o = mount_by_id(m, id.word[0]), *unused = free_mount(m);
 	struct finode_mount *mount = NULL;
-	int result = FINODE_FOUND;
-	bool may_fail = draw(m, 4) == 0;
+	int result = WAS_FOUND;
+	bool may_fail = draw(m, 4) == 0, made = false;
 
-	if (draw(m, 4) == 0) {
-		mount = finode_mount_find(m->f.table, &id);
-		if (!mount && o)
-			differ(m, "a mount was not found");
-	} else if (unused) {
+	if (unused) {
 		m->f.fail_after = may_fail ? (long)draw(m, 3) : -1;
-		result = finode_mount_obtain(m->mounts[0].mount, &id, NULL, &mount);
+		result = finode_mount_obtain(m->mounts[0].mount, &id, NULL, &mount, &made);
+		if (!result && made)
+			result = WAS_CREATED;
 		m->f.fail_after = -1;
 		m->failed_allocations += result == -ENOMEM;
 	}
-	if (result == FINODE_CREATED && !o) {
+	if (result == WAS_CREATED && !o) {
 		*unused = (struct model_mount){mount, id.word[0], 1, true, false};
 		m->mounts_created++;
-	} else if (mount && o && result == FINODE_FOUND && mount == o->mount) {
+	} else if (mount && o && result == WAS_FOUND && mount == o->mount) {
 		o->refs++;
 	} else if (mount || (result < 0 && (o || !may_fail))) {
 		differ(m, "obtain of mount %lu returned %d", (unsigned long)id.word[0],

@@ -18,7 +18,7 @@
  */
 #include "randomised.h"
 
-#include "core/inode.h"
+#include "core/object.h"
 #include "model.h"
 
 #include <getopt.h>

@@ -208,11 +208,15 @@ int obtain_as(struct fixture *f, uint64_t number, mode_t type, uint32_t generati
 {
 	struct finode_key key = key_of(&number, type);
 	struct what what = {.fixture = f, .value = number};
+	bool created = false;
 	int result;
 
 	key.generation = generation;
-	result = finode_obtain(finode_table_root(f->table)->mount, key, &what, out);
-	if (what.taken != (result == FINODE_CREATED))
+	result = finode_obtain(finode_table_root(f->table)->mount, key, &what, out,
+			       &created);
+	if (!result)
+		result = created ? WAS_CREATED : WAS_FOUND;
+	if (what.taken != (result == WAS_CREATED))
 		f->broken++;
 	return result;
 }

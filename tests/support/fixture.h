@@ -96,6 +96,9 @@ struct object *object_of(struct finode *base);
 /* A key of 8 bytes; the pointer must outlive the call that uses it. */
 struct finode_key key_of(const uint64_t *number, mode_t type);
 
+/* What obtain() and its like return beside errors. */
+enum { WAS_FOUND, WAS_CREATED };
+
 /* Obtains regular file `number`; asserts nothing, so that workers may use it. */
 int obtain(struct fixture *f, uint64_t number, struct finode **out);
 int obtain_as(struct fixture *f, uint64_t number, mode_t type, uint32_t generation,

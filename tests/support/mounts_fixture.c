@@ -2,6 +2,7 @@
 #include "mounts_fixture.h"
 
 #include "core/mount.h"
+#include "mounts/crossing.h"
 
 #define PLACE_CANARY 0x91aceu
 
@@ -114,15 +115,27 @@ int mount_obtain(struct mounts_fixture *m, struct finode_mount *parent, uint64_t
 {
 	const struct finode_mount_id id = {{number, 100}};
 	struct where where = {m, number};
+	bool created = false;
+	int err = finode_mount_obtain(parent, &id, &where, out, &created);
 
-	return finode_mount_obtain(parent, &id, &where, out);
+	return err ? err : created ? WAS_CREATED : WAS_FOUND;
+}
+
+struct finode_mount *find_mount(struct mounts_fixture *m, uint64_t number)
+{
+	struct finode_mount *mount = NULL;
+
+	while ((mount = finode__mounts_next(m->f.table, mount)))
+		if (mount->id.word[0] == number && !mount_is_detached(mount))
+			break;
+	return mount;
 }
 
 struct finode_mount *must_mount(struct mounts_fixture *m, uint64_t number)
 {
 	struct finode_mount *mount;
 
-	assert_int_equal(mount_obtain(m, m->first, number, &mount), FINODE_CREATED);
+	assert_int_equal(mount_obtain(m, m->first, number, &mount), WAS_CREATED);
 	return mount;
 }
 
@@ -130,8 +143,10 @@ int obtain_in(struct mounts_fixture *m, struct finode_mount *mount, uint64_t num
 	      mode_t type, struct finode **out)
 {
 	struct what what = {.fixture = &m->f, .value = number};
+	bool created = false;
+	int err = finode_obtain(mount, key_of(&number, type), &what, out, &created);
 
-	return finode_obtain(mount, key_of(&number, type), &what, out);
+	return err ? err : created ? WAS_CREATED : WAS_FOUND;
 }
 
 struct finode *must_obtain_in(struct mounts_fixture *m, struct finode_mount *mount,
@@ -145,7 +160,7 @@ struct finode *must_obtain_in(struct mounts_fixture *m, struct finode_mount *mou
 
 void mounts_announce(struct mounts_fixture *m)
 {
-	atomic_store(&m->f.table->mounts.announces, true);
+	finode__crossings_announce(m->f.table, true);
 }
 
 bool mounts_cross(struct finode *dir, struct finode *inode)

@@ -47,6 +47,8 @@ struct place *place_of(struct finode_mount *base);
 int mount_obtain(struct mounts_fixture *m, struct finode_mount *parent, uint64_t number,
 		 struct finode_mount **out);
 /* The main thread's: a new one, in the first mount. */
+/* The LIVE mount of a number, with a reference; or NULL. */
+struct finode_mount *find_mount(struct mounts_fixture *m, uint64_t number);
 struct finode_mount *must_mount(struct mounts_fixture *m, uint64_t number);
 
 /* Obtains an inode in a mount. Asserts nothing. */

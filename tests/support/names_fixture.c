@@ -1,59 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "names_fixture.h"
 
-static struct names_fixture *fixture_of(const struct finode_alias *alias)
-{
-	return finode_table_user(alias->dir->mount->table);
-}
-
-struct named *named_of(struct finode_alias *base)
-{
-	return FINODE_CONTAINER_OF(base, struct named, base);
-}
-
-static int named_init(struct finode_alias *base, void *arg)
-{
-	struct names_fixture *n = fixture_of(base);
-	struct named *named = named_of(base);
-
-	if (named->canary || named->arg || !base->inode || !base->name[0])
-		n->f.broken++;
-	if (n->in_init)
-		n->in_init(base);
-	if (n->init_error)
-		return n->init_error;
-	named->canary = NAMED_CANARY;
-	named->arg = arg;
-	n->inits++;
-	return 0;
-}
-
-static void named_finish(struct finode_alias *base)
-{
-	struct names_fixture *n = fixture_of(base);
-	struct named *named = named_of(base);
-
-	if (named->canary != NAMED_CANARY || base->inode ||
-	    object_of(base->dir)->canary != OBJECT_CANARY)
-		n->f.broken++;
-	if (n->in_finish)
-		n->in_finish(base);
-	named->canary = 0;
-	n->finishes++;
-}
-
-static const struct finode_alias_ops named_ops = {
-	FINODE_ALIAS_OPS_FOR(struct named, base),
-	.init = named_init,
-	.finish = named_finish,
-};
-
 void names_init(struct names_fixture *n)
 {
 	memset(n, 0, sizeof(*n));
 	fixture_init(&n->f);
-	n->f.config.user = n;
-	n->f.config.alias_ops = &named_ops;
+	n->f.config.aliases = true;
 }
 
 int names_start(struct names_fixture *n)
@@ -73,7 +25,6 @@ void names_create(struct names_fixture *n)
 void names_finish(struct names_fixture *n)
 {
 	fixture_finish(&n->f);
-	assert_int_equal(n->inits, n->finishes);
 }
 
 static struct finode *make(struct names_fixture *n, uint64_t number, mode_t type)
@@ -96,7 +47,18 @@ struct finode *make_file(struct names_fixture *n, uint64_t number)
 
 void must_add(struct finode *dir, const char *name, struct finode *inode)
 {
-	assert_int_equal(finode_alias_add(dir, name, inode, NULL), FINODE_CREATED);
+	assert_int_equal(finode_alias_add(dir, name, inode, 0), 0);
+}
+
+struct finode_alias *alias_of(struct finode *dir, const char *name)
+{
+	FINODE_AUTOPUT struct finode *inode = finode_alias_lookup(dir, name);
+	struct finode_alias *alias = NULL;
+
+	while (inode && (alias = finode_alias_next(inode, alias)))
+		if (alias->dir == dir && strcmp(alias->name, name) == 0)
+			break;
+	return alias;
 }
 
 void assert_names(struct finode *dir, const char *name, const struct finode *inode)

@@ -1,27 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A fixture whose table keeps names, with an author's alias that counts what happens. */
+/* A fixture whose table keeps names. */
 #ifndef TESTS_NAMES_FIXTURE_H
 #define TESTS_NAMES_FIXTURE_H
 
 #include "fixture.h"
 
-struct named {
-	uint64_t canary;
-	struct finode_alias base;
-	const void *arg; /* what init() was given */
-};
-
-#define NAMED_CANARY 0xa11a5u
-
 struct names_fixture {
 	struct fixture f;
 	struct finode *root; /* borrowed */
-	_Atomic unsigned int inits, finishes;
-	_Atomic int init_error;
-	void (*in_init)(struct finode_alias *), (*in_finish)(struct finode_alias *);
 };
-
-struct named *named_of(struct finode_alias *base);
 
 /* Prepares everything but the table, as fixture_init(). */
 void names_init(struct names_fixture *n);
@@ -33,8 +20,11 @@ void names_finish(struct names_fixture *n); /* as fixture_finish() */
 struct finode *make_dir(struct names_fixture *n, uint64_t number);
 struct finode *make_file(struct names_fixture *n, uint64_t number);
 
-/* Adds an alias and asserts that it is new. */
+/* Adds an alias and asserts success. */
 void must_add(struct finode *dir, const char *name, struct finode *inode);
+
+/* The alias itself, with a reference; or NULL. */
+struct finode_alias *alias_of(struct finode *dir, const char *name);
 
 /* Asserts what a name leads to; NULL for nothing. */
 void assert_names(struct finode *dir, const char *name, const struct finode *inode);

@@ -66,8 +66,8 @@ static uint64_t lookup(void *table, const struct bench_key *key)
 	struct finode *inode;
 	uint64_t id;
 
-	if (finode_obtain(finode_table_root(table)->mount, key_of(key), (void *)key,
-			  &inode) < 0)
+	if (finode_obtain(finode_table_root(table)->mount, key_of(key), (void *)key, &inode,
+			  NULL) < 0)
 		bench_die("finode_obtain() failed");
 	finode_count(inode, 1);
 	id = inode->nodeid;
@@ -115,7 +115,7 @@ static void name_add(void *table, uint64_t dir_id, const char *name, uint64_t id
 	FINODE_AUTOPUT struct finode *dir = finode_get(table, dir_id);
 	FINODE_AUTOPUT struct finode *inode = finode_get(table, id);
 
-	if (!dir || !inode || finode_alias_add(dir, name, inode, NULL) < 0)
+	if (!dir || !inode || finode_alias_add(dir, name, inode, 0) < 0)
 		bench_die("finode_alias_add() failed");
 }
 
@@ -133,8 +133,7 @@ static void rename_entry(void *table, uint64_t dir_id, const char *name, uint64_
 	FINODE_AUTOPUT struct finode *dir = finode_get(table, dir_id);
 	FINODE_AUTOPUT struct finode *newdir = finode_get(table, newdir_id);
 
-	if (!dir || !newdir ||
-	    finode_alias_rename(dir, name, newdir, newname, 0, NULL) != 0)
+	if (!dir || !newdir || finode_alias_rename(dir, name, newdir, newname, 0) != 0)
 		bench_die("finode_alias_rename() failed");
 }
 

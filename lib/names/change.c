@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * How names come and go: add, remove, drop, and the end of an inode's names.
+ * How names come and go: add, remove, drop, trim, and the end of an inode's names.
  *
  * Each change is one step, made with everything locked that it touches: the stripes of the
  * directory, of the inode, of the inode that has the name until now, and of the directory
@@ -8,10 +8,13 @@
  * name. Who is concerned is seen only under a lock, so each change takes the locks it
  * knows of, looks, and begins again with more if it has to.
  */
+#include "names/change.h"
+
 #include <errno.h>
 
-#include "names/names.h"
 #include "base/testing.h"
+#include "names/alias.h"
+#include "names/path.h"
 #include "names/unlink.h"
 
 /* An addition that is under way. */
@@ -116,6 +119,20 @@ static int refuse(struct names *names)
 	return -ELOOP;
 }
 
+/* With everything locked: may the alias be attached? @return 0, NAME_KNOWN or an error */
+static int addition_verdict(const struct addition *a, bool replace)
+{
+	const struct finode *inode = a->alias->inode;
+
+	if (a->there && a->there->inode == inode)
+		return NAME_KNOWN; /* somebody was faster */
+	if (a->there && !replace)
+		return -EEXIST;
+	if (!finode__inode_is_current(inode) && !FINODE_MUTANT(retired_gets_names))
+		return -ESTALE;
+	return finode__backing_takes_names(inode) ? 0 : -ESTALE;
+}
+
 int finode__alias_place(struct finode_alias *alias, bool replace,
 			struct finode_alias **doomed)
 {
@@ -128,26 +145,87 @@ int finode__alias_place(struct finode_alias *alias, bool replace,
 		finode__alias_doom(alias, doomed);
 		return refuse(a.locks.names);
 	}
-	if (a.there && a.there->inode == alias->inode)
-		result = FINODE_FOUND; /* somebody was faster */
-	else if (a.there && !replace)
-		result = -EEXIST;
-	else if ((finode__inode_is_current(alias->inode) ||
-		  FINODE_MUTANT(retired_gets_names)) &&
-		 finode__backing_takes_names(alias->inode))
-		result = FINODE_CREATED;
-	else
-		result = -ESTALE;
-	if (result == FINODE_CREATED)
+	result = addition_verdict(&a, replace);
+	if (!result)
 		addition_make(&a, doomed);
 	finode__name_locks_release(&a.locks);
-	if (result != FINODE_CREATED)
+	if (result)
 		finode__alias_doom(alias, doomed);
 	return result;
 }
 
-static bool is_known(const struct finode *dir, const char *name, uint32_t hash,
-		     const struct finode *inode)
+/* ---- Names that are no longer true ---- */
+
+/*
+ * The next alias that is too many, with the locks for it held, which are given in `locks`
+ * and may have to be more; NULL if there is none. The oldest goes first.
+ */
+static struct finode_alias *lock_superfluous(struct finode *inode, uint64_t most,
+					     struct name_locks *locks)
+{
+	for (;;) {
+		struct name_locks wanted = {.names = locks->names};
+		struct finode_alias *alias = NULL;
+
+		if (locks->tree)
+			lock_take(&locks->names->tree);
+		finode__name_locks_take(locks);
+		if (name_count(inode) > most)
+			alias = finode__alias_last(inode);
+		finode__name_locks_want(&wanted, inode);
+		if (alias) {
+			finode__name_locks_want(&wanted, alias->dir);
+			wanted.tree = inode_is_dir(inode);
+		}
+		if (finode__name_locks_cover(locks, &wanted))
+			return alias;
+		finode__name_locks_release(locks);
+		*locks = wanted;
+	}
+}
+
+void finode__aliases_trim(struct finode *inode, uint64_t most, struct finode_alias **doomed)
+{
+	struct name_locks locks = {.names = names_of(inode)};
+	struct finode_alias *alias;
+
+	finode__name_locks_want(&locks, inode);
+	do {
+		alias = lock_superfluous(inode, most, &locks);
+		if (alias) {
+			finode__alias_detach(alias, doomed);
+			stripe_of(alias->dir)->stale += most > 0;
+		}
+		finode__name_locks_release(&locks);
+	} while (alias);
+}
+
+void finode__aliases_detach(struct finode *inode, struct finode_alias **doomed)
+{
+	finode__aliases_trim(inode, 0, doomed);
+	if (inode->library_state == LIFE_EVICTING)
+		finode__aliases_abandon(inode, doomed);
+}
+
+/*
+ * The backend says how many names an inode has, and a look-up has just shown one: that and
+ * the newest of the others are believed. Who is known by names only has no other identity,
+ * and directories have one name anyway.
+ */
+static void trim_to(struct finode *inode, uint64_t nlink, struct finode_alias **doomed)
+{
+	if (nlink == 0 || name_count(inode) <= nlink || inode_is_dir(inode) ||
+	    inode->library_flags & INODE_BY_NAME || FINODE_MUTANT(names_are_never_trimmed))
+		return;
+	finode__aliases_trim(inode, nlink, doomed);
+}
+
+/* ---- Add ---- */
+
+enum known { NOT_KNOWN, KNOWN, KNOWN_AMONG_OTHERS };
+
+static enum known is_known(const struct finode *dir, const char *name, uint32_t hash,
+			   const struct finode *inode)
 {
 	struct stripe *stripe = stripe_of(dir);
 	const struct finode_alias *alias;
@@ -157,31 +235,66 @@ static bool is_known(const struct finode *dir, const char *name, uint32_t hash,
 	alias = finode__alias_find(dir, name, hash);
 	known = alias && alias->inode == inode;
 	lock_release(&stripe->lock);
-	return known;
+	if (!known)
+		return NOT_KNOWN;
+	return name_count(inode) <= 1 ? KNOWN : KNOWN_AMONG_OTHERS;
 }
 
-int finode_alias_add(struct finode *dir, const char *name, struct finode *inode, void *arg)
+/* A name that is known was seen again, so it is the newest now. */
+static void renew(struct finode *dir, const char *name, uint32_t hash, struct finode *inode)
 {
-	struct finode_alias *alias, *doomed = NULL;
-	int result = finode__name_fault(dir, name);
+	struct name_locks locks = {.names = names_of(dir)};
+	struct finode_alias *alias;
+
+	finode__name_locks_want(&locks, dir);
+	finode__name_locks_want(&locks, inode);
+	finode__name_locks_take(&locks);
+	alias = finode__alias_find(dir, name, hash);
+	if (alias && alias->inode == inode && !FINODE_MUTANT(old_names_stay_old))
+		finode__alias_renew(alias);
+	finode__name_locks_release(&locks);
+}
+
+static int add_unknown(struct finode *dir, const char *name, uint32_t hash,
+		       struct finode *inode, struct finode_alias **doomed)
+{
+	struct finode_alias *alias;
+	int result = finode__alias_create(dir, name, hash, inode, &alias);
+
+	if (!result)
+		result = finode__alias_place(alias, true, doomed);
+	return result == NAME_KNOWN ? 0 : result;
+}
+
+int finode_alias_add(struct finode *dir, const char *name, struct finode *inode,
+		     uint64_t nlink)
+{
+	struct finode_alias *doomed = NULL;
+	int err = finode__name_fault(dir, name);
+	enum known known;
 	uint32_t hash;
 
-	if (result)
-		return result;
+	if (err)
+		return err;
 	if (inode_table(inode) != inode_table(dir))
 		return -EXDEV;
 	if (inode == dir || inode_is_root(inode))
 		return refuse(names_of(dir));
 	hash = finode__name_hash(names_of(dir), name);
-	if (is_known(dir, name, hash, inode))
-		return FINODE_FOUND;
-	result = finode__alias_create(dir, name, hash, inode, arg, &alias);
-	if (result)
-		return result;
-	result = finode__alias_place(alias, true, &doomed);
+	known = is_known(dir, name, hash, inode);
+	if (known == KNOWN)
+		return 0;
+	if (known == KNOWN_AMONG_OTHERS)
+		renew(dir, name, hash, inode);
+	else
+		err = add_unknown(dir, name, hash, inode, &doomed);
+	if (!err)
+		trim_to(inode, nlink, &doomed);
 	finode__aliases_end(&doomed);
-	return result;
+	return err;
 }
+
+/* ---- Remove ---- */
 
 /* What a removal counts as. */
 enum removal { REMOVED, STALE };
@@ -245,33 +358,4 @@ int finode_alias_remove(struct finode *dir, const char *name)
 int finode_alias_drop(struct finode *dir, const char *name, const struct finode *inode)
 {
 	return remove_or_drop(dir, name, inode, STALE);
-}
-
-void finode__aliases_detach(struct finode *inode, struct finode_alias **doomed)
-{
-	struct name_locks locks = {.names = names_of(inode)};
-
-	finode__name_locks_want(&locks, inode);
-	for (;;) {
-		struct name_locks wanted = {.names = locks.names};
-		struct finode_alias *alias;
-
-		if (locks.tree)
-			lock_take(&locks.names->tree);
-		finode__name_locks_take(&locks);
-		alias = finode__alias_first(inode);
-		finode__name_locks_want(&wanted, inode);
-		if (alias) {
-			finode__name_locks_want(&wanted, alias->dir);
-			wanted.tree = inode_is_dir(inode);
-		}
-		if (alias && finode__name_locks_cover(&locks, &wanted))
-			finode__alias_detach(alias, doomed);
-		finode__name_locks_release(&locks);
-		if (!alias)
-			break;
-		locks = wanted;
-	}
-	if (inode->library_state == INODE_EVICTING)
-		finode__aliases_abandon(inode, doomed);
 }

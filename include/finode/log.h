@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * @file
+ * What the library tells a person: one line at a time, to a function of the author's.
+ */
+#ifndef FINODE_LOG_H
+#define FINODE_LOG_H
+
+#include <finode/export.h>
+
+FINODE_BEGIN_DECLS
+
+enum finode_log_level {
+	FINODE_LOG_ERROR,   /**< a mistake in the author's code, named */
+	FINODE_LOG_WARNING, /**< the kernel, a guest or the backend broke a rule */
+	FINODE_LOG_INFO,
+	FINODE_LOG_DEBUG
+};
+
+/**
+ * Receives one line without a line end. Called from any thread, with no lock of the
+ * library held. Things that could repeat without end are logged once for each table and
+ * then only counted in the statistics.
+ */
+typedef void (*finode_log_fn)(enum finode_log_level level, const char *message, void *user);
+
+FINODE_END_DECLS
+
+#endif

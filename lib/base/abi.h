@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Structs that cross the ABI and may grow: each begins with its size, as its user was
+ * compiled. An older user's struct is shorter, and what it lacks is 0. A newer user's is
+ * longer, and what this library does not know of must be 0, since to ignore a wish would be
+ * worse than to refuse it.
+ */
+#ifndef FINODE_LIB_ABI_H
+#define FINODE_LIB_ABI_H
+
+#include <stddef.h>
+
+/* What the members that every version has come to. */
+#define ABI_UP_TO(type_, member_) (offsetof(type_, member_) + sizeof(((type_ *)0)->member_))
+
+/*
+ * Copies a struct of `size` bytes into one of `known` bytes. At least `least` must be
+ * there.
+ * @return NULL, or what is wrong, to follow the name of the struct in a sentence
+ */
+const char *finode__abi_copy(void *to, size_t known, const void *from, size_t size,
+			     size_t least);
+
+/* The other way, for what is read: as much as the user knows of; the rest is 0. */
+void finode__abi_report(void *to, size_t size, const void *from, size_t known);
+
+/* What the user says of their object, by one of the .._OPS_FOR macros. */
+struct abi_object {
+	size_t size, align;
+	size_t base_offset, base_size;
+};
+
+/* What is wrong with it, as above; `base_size` and `base_align` are the library's. */
+const char *finode__abi_object_fault(const struct abi_object *object, size_t base_size,
+				     size_t base_align);
+
+#endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * References, and the end that follows the last one: hold, put, retire, evict.
+ *
+ * This file owns the step LIVE -> EVICTING and all that comes after it. The rules that make
+ * it simple:
+ *
+ *   - References go 1 -> 0 only under the shard's lock, in the same breath as LIVE ->
+ *     EVICTING. So an inode that is found LIVE in the index has a reference, and whoever
+ *     holds the lock may take another: there is no object that comes back from 0.
+ *   - An inode leaves the index after evict() has returned, not before. So a look-up of its
+ *     key waits, and a key has one object at any time (guarantee B). A retired inode has
+ *     left the index early; it goes through EVICTING all the same.
+ *   - evict() runs with no lock held (guarantee F), out of everyone else's reach.
+ *   - What an evict() puts, and what ends with the names of an inode, is ended after that
+ *     evict() has returned, in a loop: a chain of inodes may be longer than a stack is
+ * deep. Each thread has a list of what waits for that.
+ *   - While a table is destroyed no memory is freed before the last evict() has returned:
+ *     what an author holds may be put in any order.
+ */
+#include "core/end.h"
+
+#include "base/callback.h"
+#include "base/testing.h"
+#include "core/object.h"
+
+/* An end that is under way on this thread, and what is to follow it. */
+struct ending {
+	const struct finode_table *table;
+	uint32_t next; /* a slot, and so on by next_ended; 0 at the end */
+	struct ending *outer;
+};
+
+static _Thread_local struct ending *endings;
+
+/* ---- Ends that are put off ---- */
+
+/* The end of an inode of this table, if one is under way on this thread. */
+static struct ending *ending_of(const struct finode_table *table)
+{
+	struct ending *ending = endings;
+
+	while (ending && ending->table != table)
+		ending = ending->outer;
+	return ending;
+}
+
+static void push(struct ending *ending, struct finode *inode)
+{
+	inode_core(inode)->next_ended = ending->next;
+	ending->next = inode_core(inode)->slot;
+}
+
+static struct finode *pop(struct ending *ending, struct finode_table *table)
+{
+	struct finode *inode = ending->next ? inode_at(table, ending->next) : NULL;
+
+	if (inode)
+		ending->next = inode_core(inode)->next_ended;
+	return inode;
+}
+
+/* Where a list names the inode, or NULL. */
+static uint32_t *find_put_off(const struct finode *inode)
+{
+	struct finode_table *table = inode_table(inode);
+	struct ending *ending = endings ? ending_of(table) : NULL;
+	uint32_t *link = ending ? &ending->next : NULL;
+
+	while (link && *link && *link != inode_core(inode)->slot)
+		link = &inode_core(inode_at(table, *link))->next_ended;
+	return link && *link ? link : NULL;
+}
+
+bool finode__inode_end_is_put_off(const struct finode *inode)
+{
+	return find_put_off(inode) != NULL;
+}
+
+/* ---- The end of one ---- */
+
+static void call_evict(struct finode *inode)
+{
+	const struct finode_ops *ops = &inode_table(inode)->ops;
+	struct callback_frame frame;
+
+	if (!ops->evict)
+		return;
+	finode__lock_check_none_held("evict()");
+	finode__callback_begin(&frame, inode);
+	ops->evict(inode);
+	finode__callback_end(&frame);
+}
+
+/* While the table ends, what was evicted keeps its memory: see finode__inodes_end(). */
+static void bury(struct finode *inode)
+{
+	struct finode_table *table = inode_table(inode);
+	struct shard *shard = inode_shard_lock(inode);
+
+	shard->evicted++;
+	lock_release(&shard->lock);
+	inode_core(inode)->next_ended = table->graves;
+	table->graves = inode_core(inode)->slot;
+}
+
+/* `counted`: 1 if it is to be counted as evicted now, 0 if that was done before. */
+static void remove_evicted(struct finode *inode, unsigned int counted)
+{
+	struct shard *shard = inode_shard_lock(inode);
+	struct finode_mount *left;
+
+	shard->evicted += counted;
+	shard->inodes--;
+	if (inode->library_flags & INODE_NOT_INDEXED)
+		shard->not_indexed--;
+	left = finode__inode_remove_locked(shard, inode);
+	lock_release(&shard->lock);
+	finode_mount_put(left);
+}
+
+/* EVICTING -> nothing. */
+static void end_life(struct finode *inode)
+{
+	const struct finode_table *table = inode_table(inode);
+
+	FINODE_YIELD("put: before evict()");
+	call_evict(inode);
+	if (FINODE_MUTANT(evict_twice))
+		call_evict(inode);
+	if (table->hooks.evicted && !FINODE_MUTANT(names_outlive_the_inode))
+		table->hooks.evicted(inode);
+	FINODE_YIELD("put: evict() returned");
+	if (table->ending)
+		bury(inode);
+	else
+		remove_evicted(inode, 1);
+}
+
+/* Ends an inode that is EVICTING: now, or after the evict() that this thread is in. */
+static void end_or_put_off(struct finode *inode)
+{
+	struct finode_table *table = inode_table(inode);
+	struct ending *outer = endings ? ending_of(table) : NULL;
+	struct ending ending = {.table = table, .outer = endings};
+
+	if (outer && !FINODE_MUTANT(ends_recurse)) {
+		push(outer, inode);
+		return;
+	}
+	endings = &ending;
+	do
+		end_life(inode);
+	while ((inode = pop(&ending, table)));
+	endings = ending.outer;
+}
+
+bool finode__inode_end_now(struct finode *inode)
+{
+	uint32_t *link = find_put_off(inode);
+
+	if (!link)
+		return false;
+	*link = inode_core(inode)->next_ended;
+	end_life(inode);
+	return true;
+}
+
+/* ---- References ---- */
+
+struct finode *finode_hold(struct finode *inode)
+{
+	if (slots_hold(inode_slot(inode), inode->nodeid))
+		return inode;
+	finode__misuse(&inode_table(inode)->log,
+		       "finode_hold() of nodeid %#llx, which nobody holds or 2^31 do",
+		       (unsigned long long)inode->nodeid);
+	return NULL;
+}
+
+/* Drops what may be the last reference. @return true if it was: the inode is EVICTING */
+static bool put_last(struct finode *inode, struct slot *slot)
+{
+	struct shard *shard;
+	bool last;
+
+	FINODE_YIELD("put: the last, before the lock");
+	if (FINODE_MUTANT(early_unindex))
+		finode_retire(inode);
+	if (FINODE_MUTANT(free_outside_lock))
+		last = slots_put_last(slot);
+	shard = inode_shard_lock(inode);
+	if (!FINODE_MUTANT(free_outside_lock))
+		last = slots_put_last(slot) || FINODE_MUTANT(no_recheck);
+	if (last)
+		inode->library_state = LIFE_EVICTING;
+	lock_release(&shard->lock);
+	return last;
+}
+
+static void put_not_held(struct finode *inode)
+{
+	/* At the end of a table, what somebody held was taken from them. */
+	if (inode_table(inode)->ending)
+		return;
+	finode__misuse(&inode_table(inode)->log,
+		       "finode_put() of nodeid %#llx without a reference to it%s",
+		       (unsigned long long)inode->nodeid,
+		       inode->library_state == LIFE_ENDED ? ": it has ended" : "");
+}
+
+/* The rest of finode_put(): the last reference, or none. */
+static void put_slowly(struct finode *inode, struct slot *slot, enum slots_put result)
+{
+	if (result == SLOTS_PUT_NOT_HELD ||
+	    (inode_is_root(inode) && !inode_table(inode)->ending))
+		put_not_held(inode);
+	else if (put_last(inode, slot))
+		end_or_put_off(inode);
+}
+
+void finode_put(struct finode *inode)
+{
+	enum slots_put result;
+	struct slot *slot;
+
+	if (!inode)
+		return;
+	/* Nearly always others remain. */
+	slot = inode_slot(inode);
+	result = slots_put(slot, inode->nodeid);
+	if (result != SLOTS_PUT_DONE)
+		put_slowly(inode, slot, result);
+}
+
+void finode_retire(struct finode *inode)
+{
+	const struct table_part *const *part = inode_table(inode)->parts;
+	struct shard *shard = inode_shard_lock(inode);
+
+	if (inode->library_state == LIFE_LIVE && !(inode->library_flags & INODE_RETIRED)) {
+		finode__inode_unindex_locked(shard, inode);
+		inode->library_flags |= INODE_RETIRED;
+		shard->retired++;
+	}
+	lock_release(&shard->lock);
+	for (; *part; part++)
+		if ((*part)->retired)
+			(*part)->retired(inode);
+}
+
+/* ---- The end of a table ---- */
+
+/* Takes all references from an inode, whose last one the caller has. */
+static void end_held(struct finode *inode)
+{
+	const unsigned int held = slot_refs(inode_slot(inode)) - 1;
+	struct shard *shard;
+
+	if (held > 0)
+		finode__misuse(&inode_table(inode)->log,
+			       "end of the table: nodeid %#llx still has %u references",
+			       (unsigned long long)inode->nodeid, held);
+	shard = inode_shard_lock(inode);
+	slots_revoke(inode_slot(inode), inode->nodeid);
+	inode->library_state = LIFE_EVICTING;
+	lock_release(&shard->lock);
+	end_or_put_off(inode);
+}
+
+void finode__inodes_end(struct finode_table *table)
+{
+	struct finode *inode;
+	uint64_t cursor = 0;
+
+	table->ending = true;
+	finode__mounts_close(table);
+	finode_put(table->root);
+	while ((inode = finode__slots_next(&table->inodes, &cursor)))
+		end_held(inode);
+	while (table->graves) {
+		inode = inode_at(table, table->graves);
+		table->graves = inode_core(inode)->next_ended;
+		remove_evicted(inode, 0);
+	}
+}

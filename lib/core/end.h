@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The end of an inode: see end.c. The public part is in finode/inode.h. */
+#ifndef FINODE_LIB_END_H
+#define FINODE_LIB_END_H
+
+#include <stdbool.h>
+
+struct finode;
+struct finode_table;
+
+/*
+ * An inode that is EVICTING, and whose end this thread has put off until the evict() that
+ * it runs has returned: ends it now, since who waits for that would wait for itself. No
+ * lock is held. @return false if it is not one of those
+ */
+bool finode__inode_end_now(struct finode *inode);
+/* The same question, of whoever holds a lock. */
+bool finode__inode_end_is_put_off(const struct finode *inode);
+
+/*
+ * The end of a table: evicts the root, what that lets go, and what somebody should have
+ * put. Memory is freed when all evict()s have returned.
+ */
+void finode__inodes_end(struct finode_table *table);
+
+#endif
