@@ -31,22 +31,27 @@
 #define FINODE_DIRLOCK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <finode/export.h>
 #include <finode/inode.h>
 
 FINODE_BEGIN_DECLS
 
-/** What was locked; on the stack. It holds a reference to each directory. */
+/**
+ * What was locked; on the stack. It holds a reference to each directory. It is initialised
+ * by FINODE_DIRLOCK_INIT alone, never member by member.
+ */
 struct finode_dirlock {
-	/** The library's own: what is locked, NULL for nothing. */
+	/** The library's own: what is locked, NULL for nothing; and room to grow. */
 	struct finode *dirs[2];
+	uint64_t reserved[2];
 	bool changes;
 };
 
 #define FINODE_DIRLOCK_INIT                                                                \
 	{                                                                                  \
-		{NULL, NULL}, false                                                        \
+		{NULL, NULL}, {0, 0}, false                                                \
 	}
 
 /**
