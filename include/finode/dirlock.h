@@ -20,10 +20,15 @@
  *
  * Using it is the author's choice; the table's own functions never take it. It may be held
  * over a slow call of the backend, and may be released by another thread than the one that
- * took it. Those who wait get it in the order in which they came, so neither look-ups nor
- * changes starve. A thread that holds one guard must not take another: a second share may
- * queue behind a change that waits for the first one. Who needs two directories takes them
- * with one guard.
+ * took it. A thread that holds one guard must not take another: a second share may queue
+ * behind a change that waits for the first one. Who needs two directories takes them with
+ * one guard.
+ *
+ * Those who wait get it in the order in which they came, so neither look-ups nor changes
+ * starve: a look-up that comes while a change waits is let in after that. A release lets in
+ * one change, or at once all look-ups up to the next change, and wakes only those. So it
+ * costs one wake-up for each that it lets in, however many wait. A wait allocates nothing
+ * and is not interrupted: a signal does not end it, and pthread_cancel() acts after it.
  *
  * Only directories of tables with aliases have it.
  */
@@ -31,22 +36,27 @@
 #define FINODE_DIRLOCK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <finode/export.h>
 #include <finode/inode.h>
 
 FINODE_BEGIN_DECLS
 
-/** What was locked; on the stack. It holds a reference to each directory. */
+/**
+ * What was locked; on the stack. It holds a reference to each directory. It is initialised
+ * by FINODE_DIRLOCK_INIT alone, never member by member.
+ */
 struct finode_dirlock {
-	/** The library's own: what is locked, NULL for nothing. */
+	/** The library's own: what is locked, NULL for nothing; and room to grow. */
 	struct finode *dirs[2];
+	uint64_t reserved[2];
 	bool changes;
 };
 
 #define FINODE_DIRLOCK_INIT                                                                \
 	{                                                                                  \
-		{NULL, NULL}, false                                                        \
+		{NULL, NULL}, {0, 0}, false                                                \
 	}
 
 /**

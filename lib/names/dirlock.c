@@ -2,58 +2,146 @@
 /*
  * The lock of a directory (dirlock.h): a few words in its node, under its stripe.
  *
- * Who comes takes a ticket, and is let in in the order of the tickets: a sharer as soon as
- * nobody changes, a changer as soon as nobody has the lock. So a changer that waits makes
- * those who come after it wait too, and is not starved, and neither are they. Those who
- * wait sleep on the stripe's condition; they are few, so each wakes and looks for itself.
+ * Who cannot have the lock at once joins a ring and sleeps, each on a semaphore of its own.
+ * The ring is in the order of arrival. Who releases the lock takes from its head all whom
+ * the lock can be given to: one changer, or a run of sharers. It makes them holders in that
+ * same step, under the stripe, and then wakes them; they find the lock theirs and take
+ * nothing more.
+ *
+ * Invariants:
+ *
+ *   - The first of the ring cannot have the lock now. So whoever finds somebody waiting
+ *     waits too, and neither sharers nor changers starve.
+ *   - A waiter lies on the stack of who waits. It is in the ring, or in the list of one
+ *     thread that is about to wake it, until its semaphore is posted, and is not touched
+ *     after that.
  *
  * Two directories are locked in the order of their nodeids.
  */
 #include "finode/dirlock.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
 
 #include "names/names.h"
 #include "base/testing.h"
 
 #define CHANGING UINT32_MAX /* as the number of sharers */
 
-static bool may_enter(const struct dir_node *node, bool changes)
+struct dir_waiter {
+	struct dir_waiter *next; /* of the ring, or of those who are to be woken */
+	bool changes;		 /* set by init, never changed */
+	sem_t admitted;		 /* posted once */
+};
+
+/* Those whose name ends in _locked are called with the stripe of the directory held. */
+static bool admissible_locked(const struct dir_node *node, bool changes)
 {
 	return changes ? node->sharers == 0 : node->sharers != CHANGING;
 }
 
+static void admit_locked(struct dir_node *node, bool changes)
+{
+	node->sharers = changes ? CHANGING : node->sharers + 1;
+}
+
+static void join_locked(struct dir_node *node, struct dir_waiter *waiter)
+{
+	struct dir_waiter *last = node->waiters;
+
+	waiter->next = last ? last->next : waiter;
+	if (last)
+		last->next = waiter;
+	node->waiters = waiter;
+}
+
+static struct dir_waiter *leave_ring_locked(struct dir_node *node)
+{
+	struct dir_waiter *first = node->waiters->next;
+
+	if (first == node->waiters)
+		node->waiters = NULL;
+	else
+		node->waiters->next = first->next;
+	return first;
+}
+
+/* Makes holders of all at the head of the ring who may be. @return a list of them */
+static struct dir_waiter *admit_waiters_locked(struct dir_node *node)
+{
+	struct dir_waiter *admitted = NULL, **end = &admitted;
+
+	while (node->waiters && admissible_locked(node, node->waiters->next->changes)) {
+		struct dir_waiter *waiter = leave_ring_locked(node);
+
+		admit_locked(node, waiter->changes);
+		*end = waiter;
+		end = &waiter->next;
+		if (FINODE_MUTANT(sharers_one_by_one))
+			break;
+	}
+	*end = NULL;
+	return admitted;
+}
+
+/* Each may return, and its stack be used for something else, as soon as it is posted. */
+static void wake(struct dir_waiter *waiter)
+{
+	while (waiter) {
+		struct dir_waiter *next = waiter->next;
+
+		sem_post(&waiter->admitted);
+		waiter = next;
+	}
+}
+
+/* A thread whose waiter is in the ring cannot be cancelled: its stack is in use. */
+static void await_admission(struct dir_waiter *waiter)
+{
+	int cancelable;
+
+	finode__lock_check_none_held("a wait");
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
+	FINODE_YIELD("waits: directory");
+	while (sem_wait(&waiter->admitted) != 0)
+		; /* EINTR */
+	sem_destroy(&waiter->admitted);
+	pthread_setcancelstate(cancelable, NULL);
+}
+
 static void enter(struct finode *dir, bool changes)
 {
+	struct dir_waiter waiter = {.changes = changes};
 	struct stripe *stripe = stripe_of(dir);
 	struct dir_node *node = dir_node(dir);
-	uint32_t ticket;
+	bool waits;
 
 	lock_take(&stripe->lock);
-	ticket = node->next_ticket++;
-	while ((node->now_serving != ticket && !FINODE_MUTANT(sharers_pass_changers)) ||
-	       !may_enter(node, changes)) {
-		FINODE_YIELD("waits: directory, locked");
-		lock_wait(&stripe->lock, &stripe->changed);
+	waits = (node->waiters && !FINODE_MUTANT(sharers_pass_changers)) ||
+		!admissible_locked(node, changes);
+	if (waits) {
+		sem_init(&waiter.admitted, 0, 0);
+		join_locked(node, &waiter);
+	} else {
+		admit_locked(node, changes);
 	}
-	node->sharers = changes ? CHANGING : node->sharers + 1;
-	node->now_serving++;
-	/* The next one may be a sharer too. */
-	if (node->now_serving != node->next_ticket)
-		pthread_cond_broadcast(&stripe->changed);
 	lock_release(&stripe->lock);
+	if (waits)
+		await_admission(&waiter);
 }
 
 static void leave(struct finode *dir, bool changes)
 {
 	struct stripe *stripe = stripe_of(dir);
 	struct dir_node *node = dir_node(dir);
+	struct dir_waiter *admitted;
 
 	lock_take(&stripe->lock);
 	node->sharers = changes ? 0 : node->sharers - 1;
-	if (node->now_serving != node->next_ticket)
-		pthread_cond_broadcast(&stripe->changed);
+	admitted = admit_waiters_locked(node);
 	lock_release(&stripe->lock);
+	wake(admitted);
 }
 
 /* 0, with a reference to the directory, or why it cannot be locked. */

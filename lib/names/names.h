@@ -36,7 +36,7 @@
 
 struct stripe {
 	struct lock lock;
-	pthread_cond_t changed; /* the lock of a directory, or what a name names */
+	pthread_cond_t changed; /* what a name names, or the backing object of an inode */
 
 	/* protected by lock; of the directories of the stripe */
 	uint64_t bytes;
@@ -71,10 +71,10 @@ struct name_node {
 struct dir_node {
 	struct name_node node;
 	struct children children;
-	/* its lock: tickets in order of arrival, see dirlock.c */
-	uint32_t next_ticket, now_serving;
-	uint32_t sharers; /* UINT32_MAX: one that changes */
-	uint32_t mark;	  /* of finode_table_check(); protected by the tree lock */
+	/* its lock, see dirlock.c */
+	struct dir_waiter *waiters; /* the last that came, of a ring; NULL: nobody waits */
+	uint32_t sharers;	    /* UINT32_MAX: one that changes */
+	uint32_t mark; /* of finode_table_check(); protected by the tree lock */
 };
 
 int finode__names_init(struct finode_table *table, const struct finode_config *config);

@@ -14,7 +14,9 @@
 
 /*
  * The lock of a directory (finode/dirlock.h): look-ups share it, changes have it alone. A
- * changer that waits keeps those out who come to share, as its ticket does.
+ * changer that waits keeps those out who come to share, as its place in the queue does. Who
+ * shares is let in by the step that lets it come: that it waited in the queue before, ahead of
+ * a changer, is the same as that the changer came later.
  */
 #define CHANGING 255 /* as the number of sharers */
 #ifdef LOCKED
