@@ -123,6 +123,45 @@ static void test_a_a_slot_whose_sequence_ended_is_not_used_again(void **state)
 	finode__slots_finish(&e.slots);
 }
 
+static void test_segments_follow_each_other_without_a_gap(void **state)
+{
+	uint64_t number = 0;
+
+	(void)state;
+	for (uint64_t i = 0; i < SLOTS_SEGMENTS; i++) {
+		uint64_t size = 32ull << (i / 8);
+		struct slots_place first = slots_place((uint32_t)number);
+		struct slots_place last = slots_place((uint32_t)(number + size - 1));
+
+		assert_int_equal(first.segment, i);
+		assert_int_equal(first.offset, 0);
+		assert_int_equal(last.segment, i);
+		assert_int_equal(last.offset, size - 1);
+		number += size;
+	}
+	assert_int_equal(number, (1ull << 32) - 256);
+	assert_int_equal(slots_place((uint32_t)number).segment, SLOTS_SEGMENTS);
+	assert_int_equal(slots_place(UINT32_MAX).segment, SLOTS_SEGMENTS);
+}
+
+static void test_at_most_a_ninth_of_the_memory_lies_ahead(void **state)
+{
+	struct env e;
+	int object;
+
+	(void)state;
+	setup(&e);
+	for (uint64_t used = 1; used < 200000; used++) {
+		uint64_t slots;
+
+		add(&e, &object);
+		slots = e.slots.bytes / sizeof(struct slot);
+		assert_true(slots > used);
+		assert_true(9 * (slots - used) <= slots + 512);
+	}
+	finode__slots_finish(&e.slots);
+}
+
 static void test_a_numbers_beyond_every_segment_are_refused(void **state)
 {
 	struct env e;
@@ -275,6 +314,8 @@ int main(void)
 		cmocka_unit_test(test_a_an_id_is_refused_before_publish_and_after_free),
 		cmocka_unit_test(test_a_a_slot_used_again_has_another_id),
 		cmocka_unit_test(test_a_a_slot_whose_sequence_ended_is_not_used_again),
+		cmocka_unit_test(test_segments_follow_each_other_without_a_gap),
+		cmocka_unit_test(test_at_most_a_ninth_of_the_memory_lies_ahead),
 		cmocka_unit_test(test_a_numbers_beyond_every_segment_are_refused),
 		cmocka_unit_test(test_references_stop_at_their_limit),
 		cmocka_unit_test(test_ids_stay_right_over_many_segments),
