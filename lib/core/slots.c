@@ -17,12 +17,14 @@ static size_t segment_bytes(uint64_t segment)
 	return sizeof(struct slot) << (SLOTS_FIRST_BITS - SLOTS_PART_BITS + doubling);
 }
 
-int finode__slots_init(struct slots *slots, const struct finode_allocator *allocator)
+int finode__slots_init(struct slots *slots, const struct finode_allocator *allocator,
+		       uint32_t first_seq)
 {
+	slots->allocator = allocator;
+	slots->first_seq = FINODE_MUTANT(ids_start_at_zero) ? 0 : first_seq;
 	for (unsigned int i = 0; i <= SLOTS_SEGMENTS; i++)
 		atomic_init(&slots->segment[i], NULL);
 	atomic_init(&slots->end, 0);
-	slots->allocator = allocator;
 	slots->bytes = 0;
 	return finode__lock_init(&slots->grow, LOCK_RANK_SLOTS);
 }
@@ -90,12 +92,13 @@ int finode__slots_alloc(struct slots *slots, struct slots_pool *pool, void *obje
 			uint64_t *id)
 {
 	struct slot *slot;
-	uint32_t number;
+	uint32_t number, seq;
 
 	if (pool->free) {
 		number = pool->free;
 		slot = slots_at(slots, number);
 		pool->free = slot->next_free;
+		seq = atomic_load_explicit(&slot->word, memory_order_relaxed) >> 32;
 	} else {
 		if (pool->fresh == pool->fresh_end) {
 			int err = pool_refill(slots, pool);
@@ -105,29 +108,29 @@ int finode__slots_alloc(struct slots *slots, struct slots_pool *pool, void *obje
 		}
 		number = pool->fresh++;
 		slot = slots_at(slots, number);
+		seq = number == 1 ? 0 : slots->first_seq;
+		atomic_store_explicit(&slot->word, (uint64_t)seq << 32,
+				      memory_order_relaxed);
 	}
 	slot->object = object;
 	atomic_store_explicit(&slot->count, 0, memory_order_relaxed);
-	*id = (atomic_load_explicit(&slot->word, memory_order_relaxed) >> 32 << 32) |
-	      number;
+	*id = (uint64_t)seq << 32 | number;
 	return 0;
 }
 
 void finode__slots_free(struct slots *slots, struct slots_pool *pool, uint64_t id)
 {
 	struct slot *slot = slots_at(slots, slots_number(id));
-	uint64_t seq = id >> 32;
+	uint32_t next = (uint32_t)(id >> 32) + !FINODE_MUTANT(sequence_stays);
 
-	if (seq == UINT32_MAX) {
+	if (next == slots->first_seq && !FINODE_MUTANT(never_worn)) {
 		slot->object = NULL;
 		pool->worn++;
 		return;
 	}
-	if (FINODE_MUTANT(sequence_stays))
-		seq--;
 	slot->next_free = pool->free;
-	pool->free = (uint32_t)id;
-	atomic_store_explicit(&slot->word, (seq + 1) << 32, memory_order_release);
+	pool->free = slots_number(id);
+	atomic_store_explicit(&slot->word, (uint64_t)next << 32, memory_order_release);
 }
 
 void *finode__slots_next(struct slots *slots, uint64_t *cursor)

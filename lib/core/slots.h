@@ -4,9 +4,15 @@
  *
  * An id is the number of a slot (low 32 bits) and the sequence number (high 32 bits)
  * that the slot had when the id was given out. Freeing a slot raises its sequence, so an
- * id names one object or nothing, for ever; a slot whose sequence has reached its end is
- * not used again. Nodeids and file handles are both ids of this kind; the code above
- * treats them as opaque numbers.
+ * id names one object or nothing, for ever. Nodeids and file handles are both ids of this
+ * kind; the code above treats them as opaque numbers.
+ *
+ * The sequences of an array start at a number that its owner draws, so that an id from
+ * another array, or from a process that has ended, names something here by chance only.
+ * They go on through UINT32_MAX to 0. A slot whose next sequence would be the first again
+ * is worn: it is not used again. Number 1 alone starts at 0, so that the first id of an
+ * array is 1 (the root's nodeid). It is worn at the same point as the others, after fewer
+ * sequences, none of them twice.
  *
  * A slot is one atomic word, `seq:32 | refs:32`, beside a pointer to the object and a
  * count:
@@ -27,7 +33,7 @@
  *
  * Free slots are kept in pools; the owner of a pool guards it with its own lock (one pool
  * per shard), and only the growth of the array itself is shared. Number 0 is never given
- * out, and the first id of an array is 1.
+ * out. A slot that was never used refuses every id, as a free one does.
  *
  * Recovery will want slot words in memory that outlives the process: nothing outside
  * this file and slots.c knows how a slot is laid out or what an id is made of.
@@ -66,10 +72,13 @@ struct slot {
 };
 
 struct slots {
+	/* set by init, never changed */
+	const struct finode_allocator *allocator;
+	uint32_t first_seq; /* of every slot but number 1 */
+
 	/* The one behind the last stays NULL: for the numbers that no segment holds. */
 	_Atomic(struct slot *) segment[SLOTS_SEGMENTS + 1];
 	_Atomic uint64_t end; /* every number below has a segment and was given to a pool */
-	const struct finode_allocator *allocator;
 	struct lock grow;
 	uint64_t bytes; /* protected by grow */
 };
@@ -79,10 +88,12 @@ struct slots_pool {
 	uint32_t free;	/* first of the freed slots, 0 for none */
 	uint32_t fresh; /* next number that was never used, .. */
 	uint32_t fresh_end;
-	uint32_t worn; /* slots given up because their sequence has ended */
+	uint32_t worn; /* slots given up because their sequences have all been used */
 };
 
-int finode__slots_init(struct slots *slots, const struct finode_allocator *allocator);
+/* first_seq: where sequences start. @return 0, or an error of the lock's */
+int finode__slots_init(struct slots *slots, const struct finode_allocator *allocator,
+		       uint32_t first_seq);
 void finode__slots_finish(struct slots *slots);
 uint64_t finode__slots_bytes(struct slots *slots);
 
