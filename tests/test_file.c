@@ -39,6 +39,54 @@ static void test_a_unknown_file_handles_are_refused(void **state)
 	fixture_finish(&f);
 }
 
+/* What each table gives out: an inode, and a file that is not its first. */
+struct ids {
+	struct fixture f;
+	struct finode *inode;
+	struct finode_file *first, *file;
+};
+
+static void give_out(struct ids *ids)
+{
+	fixture_create(&ids->f);
+	ids->inode = must_obtain(&ids->f, 7);
+	ids->first = must_open(&ids->f, ids->inode);
+	ids->file = must_open(&ids->f, ids->inode);
+}
+
+static void assert_refuses(const struct ids *ids, const struct ids *other)
+{
+	assert_int_not_equal(ids->inode->nodeid, other->inode->nodeid);
+	assert_int_not_equal(ids->file->fh, other->file->fh);
+	assert_null(finode_get(ids->f.table, other->inode->nodeid));
+	assert_null(finode_file_get(ids->f.table, other->file->fh));
+	assert_int_equal(finode_file_close(ids->f.table, other->file->fh), -EBADF);
+}
+
+static void take_back(struct ids *ids)
+{
+	assert_int_equal(finode_file_close(ids->f.table, ids->first->fh), 0);
+	assert_int_equal(finode_file_close(ids->f.table, ids->file->fh), 0);
+	finode_file_put(ids->first);
+	finode_file_put(ids->file);
+	finode_put(ids->inode);
+	fixture_finish(&ids->f);
+}
+
+static void test_a_ids_of_another_table_are_refused(void **state)
+{
+	static struct ids one, other;
+
+	(void)state;
+	give_out(&one);
+	give_out(&other);
+	assert_refuses(&one, &other);
+	assert_refuses(&other, &one);
+	assert_int_not_equal(one.inode->nodeid >> 32, one.file->fh >> 32);
+	take_back(&other);
+	take_back(&one);
+}
+
 static void test_e_a_closed_file_lives_while_a_request_uses_it(void **state)
 {
 	struct fixture f;
@@ -160,6 +208,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_unknown_file_handles_are_refused),
+		cmocka_unit_test(test_a_ids_of_another_table_are_refused),
 		cmocka_unit_test(test_e_a_closed_file_lives_while_a_request_uses_it),
 		cmocka_unit_test(test_e_an_open_file_holds_its_inode),
 		cmocka_unit_test(test_open_fails_as_init_does),

@@ -25,11 +25,18 @@ struct env {
 	int fail;
 };
 
-static void setup(struct env *e)
+#define FIRST_SEQ 0x12345678u
+
+static void setup_at(struct env *e, uint32_t first_seq)
 {
 	memset(e, 0, sizeof(*e));
 	e->allocator = (struct finode_allocator){allocate, release, &e->fail};
-	assert_int_equal(finode__slots_init(&e->slots, &e->allocator), 0);
+	assert_int_equal(finode__slots_init(&e->slots, &e->allocator, first_seq), 0);
+}
+
+static void setup(struct env *e)
+{
+	setup_at(e, FIRST_SEQ);
 }
 
 static uint64_t add(struct env *e, void *object)
@@ -48,6 +55,20 @@ static void drop(struct env *e, uint64_t id)
 	assert_int_equal(slots_put(slot, id), SLOTS_PUT_LAST);
 	assert_true(slots_put_last(slot));
 	finode__slots_free(&e->slots, &e->pool, id);
+}
+
+/* The sequence of an id. */
+static uint32_t seq_of(uint64_t id)
+{
+	return (uint32_t)(id >> 32);
+}
+
+/* Takes number 1, whose sequence starts elsewhere. */
+static void add_first(struct env *e)
+{
+	static int object;
+
+	assert_int_equal(add(e, &object), 1);
 }
 
 static void test_the_first_id_is_1_and_0_is_never_given(void **state)
@@ -101,25 +122,178 @@ static void test_a_a_slot_used_again_has_another_id(void **state)
 	finode__slots_finish(&e.slots);
 }
 
-static void test_a_a_slot_whose_sequence_ended_is_not_used_again(void **state)
+static void test_a_sequences_start_where_the_owner_says(void **state)
 {
 	struct env e;
 	int object;
-	uint64_t id = 0;
-	struct slot *slot;
 
 	(void)state;
 	setup(&e);
-	id = add(&e, &object);
-	drop(&e, id);
-	slot = slots_find(&e.slots, id);
-	atomic_store(&slot->word, (uint64_t)UINT32_MAX << 32);
-	id = add(&e, &object);
-	assert_int_equal(id >> 32, UINT32_MAX);
-	drop(&e, id);
+	add_first(&e);
+	for (uint32_t number = 2; number < 100; number++)
+		assert_int_equal(add(&e, &object), (uint64_t)FIRST_SEQ << 32 | number);
+	finode__slots_finish(&e.slots);
+}
+
+static void test_a_ids_of_another_array_are_refused(void **state)
+{
+	struct env one, other;
+	int object;
+
+	(void)state;
+	setup(&one);
+	setup_at(&other, FIRST_SEQ + 1000);
+	add_first(&one);
+	add_first(&other);
+	for (int i = 0; i < 100; i++) {
+		uint64_t a = add(&one, &object), b = add(&other, &object);
+
+		assert_null(slots_get(&one.slots, b));
+		assert_null(slots_get(&other.slots, a));
+	}
+	finode__slots_finish(&other.slots);
+	finode__slots_finish(&one.slots);
+}
+
+static void test_a_a_slot_never_used_refuses_every_id(void **state)
+{
+	const uint32_t seqs[] = {0, 1, FIRST_SEQ - 1, FIRST_SEQ, FIRST_SEQ + 1, UINT32_MAX};
+	struct env e;
+
+	(void)state;
+	setup(&e);
+	add_first(&e);
+	for (size_t i = 0; i < sizeof(seqs) / sizeof(*seqs); i++) {
+		uint64_t id = (uint64_t)seqs[i] << 32 | 2;
+		struct slot *slot = slots_find(&e.slots, id);
+
+		assert_non_null(slot);
+		assert_null(slots_get(&e.slots, id));
+		assert_false(slots_hold(slot, id));
+		assert_int_equal(slots_put(slot, id), SLOTS_PUT_NOT_HELD);
+	}
+	finode__slots_finish(&e.slots);
+}
+
+static void test_a_a_sequence_goes_on_at_0_after_its_greatest(void **state)
+{
+	struct env e;
+	int object;
+	uint64_t last, next;
+
+	(void)state;
+	setup_at(&e, UINT32_MAX);
+	add_first(&e);
+	last = add(&e, &object);
+	assert_int_equal(seq_of(last), UINT32_MAX);
+	drop(&e, last);
+	next = add(&e, &object);
+	assert_int_equal(next, 2);
+	assert_null(slots_get(&e.slots, last));
+	assert_int_equal(slots_put(slots_find(&e.slots, last), last), SLOTS_PUT_NOT_HELD);
+	assert_ptr_equal(slots_get(&e.slots, next), &object);
+	assert_int_equal(e.pool.worn, 0);
+	finode__slots_finish(&e.slots);
+}
+
+/* A free slot whose first_seq was passed long ago; its next sequence is to be `seq`. */
+static void age(struct env *e, uint64_t id, uint32_t seq)
+{
+	drop(e, id);
+	atomic_store(&slots_find(&e->slots, id)->word, (uint64_t)seq << 32);
+}
+
+/* It had every sequence from first_seq on: the next one would be the first again. */
+static void assert_worn_before(uint32_t first_seq)
+{
+	struct env e;
+	int object;
+	uint64_t first, last;
+
+	setup_at(&e, first_seq);
+	add_first(&e);
+	first = add(&e, &object);
+	age(&e, first, first_seq - 2);
+	last = add(&e, &object);
+	assert_int_equal(last, (uint64_t)(first_seq - 2) << 32 | 2);
+	drop(&e, last);
+	last = add(&e, &object);
+	assert_int_equal(last, (uint64_t)(uint32_t)(first_seq - 1) << 32 | 2);
+	assert_int_equal(e.pool.worn, 0);
+	drop(&e, last);
 	assert_int_equal(e.pool.worn, 1);
-	assert_null(slots_get(&e.slots, id));
-	assert_int_not_equal((uint32_t)add(&e, &object), (uint32_t)id);
+	assert_null(slots_get(&e.slots, last));
+	assert_null(slots_get(&e.slots, first));
+	assert_int_equal(slots_number(add(&e, &object)), 3);
+	assert_null(slots_get(&e.slots, first));
+	finode__slots_finish(&e.slots);
+}
+
+static void test_a_a_slot_that_had_every_sequence_is_not_used_again(void **state)
+{
+	(void)state;
+	assert_worn_before(FIRST_SEQ);
+	assert_worn_before(0);
+	assert_worn_before(1);
+	assert_worn_before(UINT32_MAX);
+}
+
+static void test_a_number_1_is_worn_before_a_sequence_comes_twice(void **state)
+{
+	struct env e;
+	int object;
+	uint64_t last;
+
+	(void)state;
+	setup(&e);
+	add_first(&e);
+	age(&e, 1, FIRST_SEQ - 1);
+	last = add(&e, &object);
+	assert_int_equal(last, (uint64_t)(FIRST_SEQ - 1) << 32 | 1);
+	drop(&e, last);
+	assert_int_equal(e.pool.worn, 1);
+	assert_null(slots_get(&e.slots, last));
+	assert_null(slots_get(&e.slots, 1));
+	assert_int_equal(slots_number(add(&e, &object)), 2);
+	finode__slots_finish(&e.slots);
+}
+
+static void test_segments_follow_each_other_without_a_gap(void **state)
+{
+	uint64_t number = 0;
+
+	(void)state;
+	for (uint64_t i = 0; i < SLOTS_SEGMENTS; i++) {
+		uint64_t size = 32ull << (i / 8);
+		struct slots_place first = slots_place((uint32_t)number);
+		struct slots_place last = slots_place((uint32_t)(number + size - 1));
+
+		assert_int_equal(first.segment, i);
+		assert_int_equal(first.offset, 0);
+		assert_int_equal(last.segment, i);
+		assert_int_equal(last.offset, size - 1);
+		number += size;
+	}
+	assert_int_equal(number, (1ull << 32) - 256);
+	assert_int_equal(slots_place((uint32_t)number).segment, SLOTS_SEGMENTS);
+	assert_int_equal(slots_place(UINT32_MAX).segment, SLOTS_SEGMENTS);
+}
+
+static void test_at_most_a_ninth_of_the_memory_lies_ahead(void **state)
+{
+	struct env e;
+	int object;
+
+	(void)state;
+	setup(&e);
+	for (uint64_t used = 1; used < 200000; used++) {
+		uint64_t slots;
+
+		add(&e, &object);
+		slots = e.slots.bytes / sizeof(struct slot);
+		assert_true(slots > used);
+		assert_true(9 * (slots - used) <= slots + 512);
+	}
 	finode__slots_finish(&e.slots);
 }
 
@@ -274,7 +448,14 @@ int main(void)
 		cmocka_unit_test(test_the_first_id_is_1_and_0_is_never_given),
 		cmocka_unit_test(test_a_an_id_is_refused_before_publish_and_after_free),
 		cmocka_unit_test(test_a_a_slot_used_again_has_another_id),
-		cmocka_unit_test(test_a_a_slot_whose_sequence_ended_is_not_used_again),
+		cmocka_unit_test(test_a_sequences_start_where_the_owner_says),
+		cmocka_unit_test(test_a_ids_of_another_array_are_refused),
+		cmocka_unit_test(test_a_a_slot_never_used_refuses_every_id),
+		cmocka_unit_test(test_a_a_sequence_goes_on_at_0_after_its_greatest),
+		cmocka_unit_test(test_a_a_slot_that_had_every_sequence_is_not_used_again),
+		cmocka_unit_test(test_a_number_1_is_worn_before_a_sequence_comes_twice),
+		cmocka_unit_test(test_segments_follow_each_other_without_a_gap),
+		cmocka_unit_test(test_at_most_a_ninth_of_the_memory_lies_ahead),
 		cmocka_unit_test(test_a_numbers_beyond_every_segment_are_refused),
 		cmocka_unit_test(test_references_stop_at_their_limit),
 		cmocka_unit_test(test_ids_stay_right_over_many_segments),

@@ -128,7 +128,13 @@ struct finode_stats {
 	uint64_t forgets_root;	  /**< those for the root, ignored */
 	uint64_t entries_refused; /**< bogus entries that the glue did not let through */
 	uint64_t replies_failed;  /**< counted replies that did not reach the kernel */
-	uint64_t bytes;		  /**< memory of the table and all that is in it now */
+	/**
+	 * Memory of the table and all that is in it now. What an inode and an open file
+	 * have their ids from stays until the table ends, or an old id could come again:
+	 * 24 to 27 bytes for each of the most there ever were at a time. So a table that
+	 * had 10 million inodes keeps 252 MB when all are forgotten.
+	 */
+	uint64_t bytes;
 	uint64_t aliases;	  /**< names now */
 	uint64_t aliases_added;	  /**< names that a look-up or a creation has shown */
 	uint64_t aliases_moved;	  /**< by rename, or directories found elsewhere */

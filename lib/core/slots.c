@@ -7,29 +7,36 @@
 #include "base/memory.h"
 #include "base/testing.h"
 
-static uint64_t segment_size(unsigned int k)
+_Static_assert(SLOTS_BATCH <= 1 << (SLOTS_FIRST_BITS - SLOTS_PART_BITS),
+	       "a batch of numbers lies in one segment");
+
+static size_t segment_bytes(uint64_t segment)
 {
-	return 1ull << (k + SLOTS_FIRST_BITS);
+	uint64_t doubling = segment >> SLOTS_PART_BITS;
+
+	return sizeof(struct slot) << (SLOTS_FIRST_BITS - SLOTS_PART_BITS + doubling);
 }
 
-int finode__slots_init(struct slots *slots, const struct finode_allocator *allocator)
+int finode__slots_init(struct slots *slots, const struct finode_allocator *allocator,
+		       uint32_t first_seq)
 {
-	for (unsigned int k = 0; k < SLOTS_SEGMENTS; k++)
-		atomic_init(&slots->segment[k], NULL);
-	atomic_init(&slots->end, 0);
 	slots->allocator = allocator;
+	slots->first_seq = FINODE_MUTANT(ids_start_at_zero) ? 0 : first_seq;
+	for (unsigned int i = 0; i <= SLOTS_SEGMENTS; i++)
+		atomic_init(&slots->segment[i], NULL);
+	atomic_init(&slots->end, 0);
 	slots->bytes = 0;
 	return finode__lock_init(&slots->grow, LOCK_RANK_SLOTS);
 }
 
 void finode__slots_finish(struct slots *slots)
 {
-	for (unsigned int k = 0; k < SLOTS_SEGMENTS; k++) {
-		struct slot *segment = atomic_load(&slots->segment[k]);
+	for (unsigned int i = 0; i < SLOTS_SEGMENTS; i++) {
+		struct slot *segment = atomic_load(&slots->segment[i]);
 
 		if (segment)
 			memory_put(slots->allocator, &slots->bytes, segment,
-				   segment_size(k) * sizeof(*segment));
+				   segment_bytes(i));
 	}
 	finode__lock_finish(&slots->grow);
 }
@@ -45,28 +52,23 @@ uint64_t finode__slots_bytes(struct slots *slots)
 }
 
 /* Makes sure that the segment of `number` exists. The grow lock is held. */
-static int segment_ensure_locked(struct slots *slots, uint64_t number)
+static int segment_ensure_locked(struct slots *slots, uint32_t number)
 {
-	uint64_t place = number + segment_size(0);
-	unsigned int k = 63 - (unsigned int)__builtin_clzll(place) - SLOTS_FIRST_BITS;
+	uint64_t i = slots_place(number).segment;
 	struct slot *segment;
 
-	if (k >= SLOTS_SEGMENTS)
+	if (i >= SLOTS_SEGMENTS)
 		return -ENOMEM;
-	if (atomic_load_explicit(&slots->segment[k], memory_order_relaxed))
+	if (atomic_load_explicit(&slots->segment[i], memory_order_relaxed))
 		return 0;
-	segment = memory_get(slots->allocator, &slots->bytes,
-			     segment_size(k) * sizeof(*segment));
+	segment = memory_get(slots->allocator, &slots->bytes, segment_bytes(i));
 	if (!segment)
 		return -ENOMEM;
-	atomic_store_explicit(&slots->segment[k], segment, memory_order_release);
+	atomic_store_explicit(&slots->segment[i], segment, memory_order_release);
 	return 0;
 }
 
-/*
- * Gives the pool its next batch of fresh numbers. Batches are aligned and smaller than
- * any segment, so one batch lies in one segment.
- */
+/* Gives the pool its next batch of fresh numbers, which lies in one segment. */
 static int pool_refill(struct slots *slots, struct slots_pool *pool)
 {
 	uint64_t first;
@@ -74,7 +76,7 @@ static int pool_refill(struct slots *slots, struct slots_pool *pool)
 
 	lock_take(&slots->grow);
 	first = atomic_load_explicit(&slots->end, memory_order_relaxed);
-	err = segment_ensure_locked(slots, first);
+	err = segment_ensure_locked(slots, (uint32_t)first);
 	if (!err)
 		atomic_store_explicit(&slots->end, first + SLOTS_BATCH,
 				      memory_order_release);
@@ -90,12 +92,13 @@ int finode__slots_alloc(struct slots *slots, struct slots_pool *pool, void *obje
 			uint64_t *id)
 {
 	struct slot *slot;
-	uint32_t number;
+	uint32_t number, seq;
 
 	if (pool->free) {
 		number = pool->free;
-		slot = slots_find(slots, number);
+		slot = slots_at(slots, number);
 		pool->free = slot->next_free;
+		seq = atomic_load_explicit(&slot->word, memory_order_relaxed) >> 32;
 	} else {
 		if (pool->fresh == pool->fresh_end) {
 			int err = pool_refill(slots, pool);
@@ -104,30 +107,30 @@ int finode__slots_alloc(struct slots *slots, struct slots_pool *pool, void *obje
 				return err;
 		}
 		number = pool->fresh++;
-		slot = slots_find(slots, number);
+		slot = slots_at(slots, number);
+		seq = number == 1 ? 0 : slots->first_seq;
+		atomic_store_explicit(&slot->word, (uint64_t)seq << 32,
+				      memory_order_relaxed);
 	}
 	slot->object = object;
 	atomic_store_explicit(&slot->count, 0, memory_order_relaxed);
-	*id = (atomic_load_explicit(&slot->word, memory_order_relaxed) >> 32 << 32) |
-	      number;
+	*id = (uint64_t)seq << 32 | number;
 	return 0;
 }
 
 void finode__slots_free(struct slots *slots, struct slots_pool *pool, uint64_t id)
 {
-	struct slot *slot = slots_find(slots, id);
-	uint64_t seq = id >> 32;
+	struct slot *slot = slots_at(slots, slots_number(id));
+	uint32_t next = (uint32_t)(id >> 32) + !FINODE_MUTANT(sequence_stays);
 
-	if (seq == UINT32_MAX) {
+	if (next == slots->first_seq && !FINODE_MUTANT(never_worn)) {
 		slot->object = NULL;
 		pool->worn++;
 		return;
 	}
-	if (FINODE_MUTANT(sequence_stays))
-		seq--;
 	slot->next_free = pool->free;
-	pool->free = (uint32_t)id;
-	atomic_store_explicit(&slot->word, (seq + 1) << 32, memory_order_release);
+	pool->free = slots_number(id);
+	atomic_store_explicit(&slot->word, (uint64_t)next << 32, memory_order_release);
 }
 
 void *finode__slots_next(struct slots *slots, uint64_t *cursor)
@@ -136,13 +139,13 @@ void *finode__slots_next(struct slots *slots, uint64_t *cursor)
 
 	while (*cursor < end) {
 		uint64_t number = (*cursor)++;
-		struct slot *slot = slots_find(slots, number);
+		struct slot *slot = slots_at(slots, (uint32_t)number);
 		uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
 		void *object;
 
 		if ((uint32_t)word == 0)
 			continue;
-		object = slots_get(slots, (word >> 32 << 32) | number);
+		object = slot_get(slot, (word >> 32 << 32) | number);
 		if (object)
 			return object;
 	}

@@ -4,9 +4,15 @@
  *
  * An id is the number of a slot (low 32 bits) and the sequence number (high 32 bits)
  * that the slot had when the id was given out. Freeing a slot raises its sequence, so an
- * id names one object or nothing, for ever; a slot whose sequence has reached its end is
- * not used again. Nodeids and file handles are both ids of this kind; the code above
- * treats them as opaque numbers.
+ * id names one object or nothing, for ever. Nodeids and file handles are both ids of this
+ * kind; the code above treats them as opaque numbers.
+ *
+ * The sequences of an array start at a number that its owner draws, so that an id from
+ * another array, or from a process that has ended, names something here by chance only.
+ * They go on through UINT32_MAX to 0. A slot whose next sequence would be the first again
+ * is worn: it is not used again. Number 1 alone starts at 0, so that the first id of an
+ * array is 1 (the root's nodeid). It is worn at the same point as the others, after fewer
+ * sequences, none of them twice.
  *
  * A slot is one atomic word, `seq:32 | refs:32`, beside a pointer to the object and a
  * count:
@@ -19,10 +25,15 @@
  * one: the owner of the object makes the step 1 -> 0 under a lock of its own
  * (slots_put_last), so whoever holds that lock and sees refs >= 1 may take one too.
  *
- * Slots live in segments that double in size and never move, so a reader needs no lock
- * while the array grows. Free slots are kept in pools; the owner of a pool guards it
- * with its own lock (one pool per shard), and only the growth of the array itself is
- * shared. Number 0 is never given out, and the first id of an array is 1.
+ * Slots live in segments that never move, so a reader needs no lock while the array grows.
+ * Each doubling of the array is 8 segments of one size, allocated one by one as the array's
+ * end reaches them, so that at most about a ninth of the memory lies ahead. Sequences must
+ * stay, so no segment is given back while the array is there: it keeps the memory of its
+ * peak, sizeof(struct slot) for each slot and what lies ahead.
+ *
+ * Free slots are kept in pools; the owner of a pool guards it with its own lock (one pool
+ * per shard), and only the growth of the array itself is shared. Number 0 is never given
+ * out. A slot that was never used refuses every id, as a free one does.
  *
  * Recovery will want slot words in memory that outlives the process: nothing outside
  * this file and slots.c knows how a slot is laid out or what an id is made of.
@@ -40,8 +51,9 @@
 
 struct finode_allocator;
 
-#define SLOTS_FIRST_BITS 8  /* the first segment has 256 slots */
-#define SLOTS_SEGMENTS	 24 /* the last one ends just before number 2^32 */
+#define SLOTS_FIRST_BITS 8 /* 256 slots before the size first doubles */
+#define SLOTS_PART_BITS	 3 /* the segments of each doubling: 8 of the same size */
+#define SLOTS_SEGMENTS	 ((32 - SLOTS_FIRST_BITS) << SLOTS_PART_BITS)
 #define SLOTS_BATCH	 16 /* fresh numbers that a pool takes at a time */
 #define SLOT_REFS_MAX	 0x7fffffffu
 
@@ -60,9 +72,13 @@ struct slot {
 };
 
 struct slots {
-	_Atomic(struct slot *) segment[SLOTS_SEGMENTS];
-	_Atomic uint64_t end; /* every number below has a segment and was given to a pool */
+	/* set by init, never changed */
 	const struct finode_allocator *allocator;
+	uint32_t first_seq; /* of every slot but number 1 */
+
+	/* The one behind the last stays NULL: for the numbers that no segment holds. */
+	_Atomic(struct slot *) segment[SLOTS_SEGMENTS + 1];
+	_Atomic uint64_t end; /* every number below has a segment and was given to a pool */
 	struct lock grow;
 	uint64_t bytes; /* protected by grow */
 };
@@ -72,10 +88,12 @@ struct slots_pool {
 	uint32_t free;	/* first of the freed slots, 0 for none */
 	uint32_t fresh; /* next number that was never used, .. */
 	uint32_t fresh_end;
-	uint32_t worn; /* slots given up because their sequence has ended */
+	uint32_t worn; /* slots given up because their sequences have all been used */
 };
 
-int finode__slots_init(struct slots *slots, const struct finode_allocator *allocator);
+/* first_seq: where sequences start. @return 0, or an error of the lock's */
+int finode__slots_init(struct slots *slots, const struct finode_allocator *allocator,
+		       uint32_t first_seq);
 void finode__slots_finish(struct slots *slots);
 uint64_t finode__slots_bytes(struct slots *slots);
 
@@ -96,19 +114,37 @@ void finode__slots_free(struct slots *slots, struct slots_pool *pool, uint64_t i
  */
 void *finode__slots_next(struct slots *slots, uint64_t *cursor);
 
+/* Where the slot of a number is. */
+struct slots_place {
+	uint64_t segment, offset;
+};
+
+/*
+ * With 2^FIRST_BITS added, the leading bit of a number tells its doubling, and the next
+ * PART_BITS its segment there.
+ */
+static inline struct slots_place slots_place(uint32_t number)
+{
+	uint64_t sum = (uint64_t)number + (1u << SLOTS_FIRST_BITS);
+	unsigned int log2 = 63 ^ (unsigned int)__builtin_clzll(sum);
+	unsigned int shift = log2 - SLOTS_PART_BITS; /* log2 of the segment's size */
+	uint64_t top = sum >> shift;		     /* the leading bit and the next ones */
+	uint64_t doubling = log2 - SLOTS_FIRST_BITS;
+
+	return (struct slots_place){
+		.segment = (doubling << SLOTS_PART_BITS) + top - (1u << SLOTS_PART_BITS),
+		.offset = sum - (top << shift),
+	};
+}
+
 /* The slot behind an id, or NULL for an id that no segment holds. */
 static inline struct slot *slots_find(struct slots *slots, uint64_t id)
 {
-	uint64_t place = (uint64_t)(uint32_t)id + (1u << SLOTS_FIRST_BITS);
-	unsigned int k = 63 - (unsigned int)__builtin_clzll(place) - SLOTS_FIRST_BITS;
-	struct slot *segment;
+	struct slots_place place = slots_place((uint32_t)id);
+	struct slot *segment =
+		atomic_load_explicit(&slots->segment[place.segment], memory_order_acquire);
 
-	if (k >= SLOTS_SEGMENTS)
-		return NULL;
-	segment = atomic_load_explicit(&slots->segment[k], memory_order_acquire);
-	if (!segment)
-		return NULL;
-	return &segment[place - (1ull << (k + SLOTS_FIRST_BITS))];
+	return segment ? &segment[place.offset] : NULL;
 }
 
 /*
@@ -120,14 +156,13 @@ static inline uint32_t slots_number(uint64_t id)
 	return (uint32_t)id;
 }
 
-/* The slot of a number that is in use. */
+/* The slot of a number below the array's end. */
 static inline struct slot *slots_at(struct slots *slots, uint32_t number)
 {
-	uint64_t place = (uint64_t)number + (1u << SLOTS_FIRST_BITS);
-	unsigned int k = 63 - (unsigned int)__builtin_clzll(place) - SLOTS_FIRST_BITS;
+	struct slots_place place = slots_place(number);
 
-	return atomic_load_explicit(&slots->segment[k], memory_order_acquire) +
-	       (place - (1ull << (k + SLOTS_FIRST_BITS)));
+	return atomic_load_explicit(&slots->segment[place.segment], memory_order_acquire) +
+	       place.offset;
 }
 
 static inline uint32_t slot_refs(const struct slot *slot)

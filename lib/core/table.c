@@ -172,16 +172,21 @@ static void place_keys(struct finode_table *table)
 static int core_init(struct finode_table *table, const struct finode_config *config)
 {
 	unsigned int shards = config->shards ? config->shards : SHARDS_DEFAULT;
+	uint32_t first_seqs[2]; /* of inodes, of files */
 	int err = finode__random(&table->seed, sizeof(table->seed));
 
+	if (!err)
+		err = finode__random(first_seqs, sizeof(first_seqs));
+	if (!err)
+		err = seed_init(first_seqs, sizeof(first_seqs));
 	if (!err)
 		err = shards_init(table, shards);
 	if (err)
 		return err;
-	err = finode__slots_init(&table->inodes, &table->allocator);
+	err = finode__slots_init(&table->inodes, &table->allocator, first_seqs[0]);
 	if (err)
 		goto err_shards;
-	err = finode__slots_init(&table->files, &table->allocator);
+	err = finode__slots_init(&table->files, &table->allocator, first_seqs[1]);
 	if (err)
 		goto err_inodes;
 	err = finode__mounts_init(table, config);

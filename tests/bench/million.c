@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define HEAP_GOAL 144 /* bytes for each inode */
+#define HEAP_GOAL 120 /* bytes for each inode */
 
 struct bare {
 	struct finode base;

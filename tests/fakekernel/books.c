@@ -216,6 +216,21 @@ uint64_t books_next(struct books *books, uint64_t nodeid)
 	return found;
 }
 
+uint64_t books_some(struct books *books, uint64_t random)
+{
+	struct book *book;
+	uint64_t nodeid;
+
+	pthread_mutex_lock(&books->mutex);
+	if (books->head)
+		random %= HASH_COUNT(books->head);
+	for (book = books->head; book && random > 0; random--)
+		book = book->hh.next;
+	nodeid = book ? book->nodeid : 0;
+	pthread_mutex_unlock(&books->mutex);
+	return nodeid;
+}
+
 /* A root that was announced stays, guarantee I, though the kernel has forgotten it. */
 static bool stays_uncounted(struct finode_table *table, const struct book *book)
 {

@@ -67,6 +67,8 @@ uint64_t books_of(struct books *books, uint64_t nodeid);
 uint64_t books_any(struct books *books);
 /* The one with a count that comes after another, or 0. */
 uint64_t books_next(struct books *books, uint64_t nodeid);
+/* One that replies have named, if the books still have it, counted or not; 0 if none. */
+uint64_t books_some(struct books *books, uint64_t random);
 struct book *books_find_locked(struct books *books, uint64_t nodeid);
 /* What a name leads to; nodeid 0 takes the name out. */
 void books_cache(struct books *books, uint64_t parent, const char *name, uint64_t nodeid);

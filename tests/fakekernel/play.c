@@ -227,11 +227,28 @@ static void step(struct player *p)
 	}
 }
 
+/* One that the kernel knows or knew, one that differs in a bit, the root, or any number. */
+static uint64_t lied_of(struct fk_client *c)
+{
+	uint64_t known = books_some(connection_books(c->fk), connection_draw(c));
+
+	switch (draw(c, 4)) {
+	case 0:
+		return known;
+	case 1:
+		return known ^ 1ull << draw(c, 64);
+	case 2:
+		return FUSE_ROOT_ID;
+	default:
+		return connection_draw(c);
+	}
+}
+
 /* What only a broken or hostile kernel does: too much, twice, unknown, the root. */
 static void lie(struct player *p)
 {
 	static const uint64_t counts[] = {0, 1, 2, 1000, UINT64_MAX};
-	uint64_t nodeid = draw(p->c, 3) ? draw(p->c, 40) : connection_draw(p->c);
+	uint64_t nodeid = lied_of(p->c);
 	uint64_t count = counts[draw(p->c, 5)];
 
 	fk_forget_lie(p->c, nodeid, count);

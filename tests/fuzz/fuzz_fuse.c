@@ -4,15 +4,15 @@
  * memfs. An input is a sequence of records:
  *
  *     opcode   which message, as an index into opcodes[]; its high bit: the reply fails
- *     nodeid   0..0x7f: that number; else one of those that replies have named
+ *     nodeid   0..0x7f: that number; else one that replies have named, see named[]
  *     length   of the payload that follows
  *     payload
  *
  * An input of odd length is for a server that keeps names.
  *
- * 64-bit numbers in the payload that are 0xff.. or small are nodeids, counts and handles as
- * the fuzzer likes. After the input every inode must end with the table, and the table's
- * own check must be clean.
+ * A 64-bit number in the payload whose highest byte is 0xfe stands for a nodeid or handle
+ * that replies have named, all others for themselves. After the input every inode must end
+ * with the table, and the table's own check must be clean.
  *
  * The session must let nothing through that makes libfuse read past the end of a message:
  * each one lies in memory of its own size, so that AddressSanitizer sees what handlers and
@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static char payload[PAYLOAD_MAX] __attribute__((aligned(8)));
 static bool interposed;			     /* the session sees messages before libfuse */
 static const struct fuse_in_header *arrived; /* what io_read() gives, once */
-static uint64_t named[NAMED];		     /* nodeids and handles of replies */
+static uint64_t named[NAMED];		     /* the last nodeids and handles of replies */
 static unsigned int named_count;
 static int reply_fails;
 
@@ -133,6 +133,18 @@ static uint64_t pick_nodeid(uint8_t byte)
 	return byte < 0x80 ? byte : named[byte % NAMED];
 }
 
+/* No input can know what the table will give out. */
+static void put_named_into_payload(size_t length)
+{
+	for (size_t at = 0; at + sizeof(uint64_t) <= length; at += sizeof(uint64_t)) {
+		uint64_t number;
+
+		memcpy(&number, payload + at, sizeof(number));
+		if (number >> 56 == 0xfe)
+			memcpy(payload + at, &named[number % NAMED], sizeof(number));
+	}
+}
+
 /* @return how many bytes the record took */
 static size_t one_record(struct finode_session *session, const uint8_t *data, size_t size)
 {
@@ -141,11 +153,7 @@ static size_t one_record(struct finode_session *session, const uint8_t *data, si
 
 	reply_fails = data[0] >> 7;
 	memcpy(payload, data + 3, length);
-	/* Handles lie at the start of these; let them be real ones at times. */
-	if ((opcode == FUSE_READDIRPLUS || opcode == FUSE_READDIR ||
-	     opcode == FUSE_RELEASE || opcode == FUSE_RELEASEDIR || opcode == FUSE_LINK) &&
-	    length >= 8 && payload[7] & 1)
-		memcpy(payload, &named[(uint8_t)payload[0] % NAMED], sizeof(uint64_t));
+	put_named_into_payload(length);
 	process(session, opcode, pick_nodeid(data[1]), length);
 	return 3 + length;
 }
@@ -188,11 +196,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char why[200];
 
 	fuse_set_log_func(no_log);
-	memset(named, 0, sizeof(named));
-	named_count = 0;
 	if (memfs_start(&fs, size % 2 ? memfs_with_names : NULL, NULL) != 0)
 		abort();
 	session = start_session(&fs);
+	memset(named, 0, sizeof(named)); /* of INIT's reply nothing is named */
+	named_count = 0;
 	while (size >= 3) {
 		size_t used = one_record(session, data, size);
 

@@ -3,7 +3,7 @@
  * The shard's lock and condition, and the slot words of lib/core/slots.h: a part of inode.pml.
  *
  * This file owns the steps in which a reference is taken or dropped, but for the last one,
- * which is put_last()'s. A word is `seq * 8 + refs`.
+ * which is put_last()'s. A word is `seq * 8 + refs`, and seq is counted from the slot's first.
  */
 /* To be the first of an atomic sequence: takes the lock. */
 #define LOCK_TAKE owner == NOBODY -> owner = me

@@ -2,8 +2,8 @@
 /*
  * A hostile kernel: four threads throw random 64-bit nodeids, file handles and counts at
  * get and forget, while two others obtain, count, forget and evict inodes of their own.
- * Half of the nodeids are any number; a quarter are small, near to real ones; a quarter are
- * those that the honest threads are using just now.
+ * Half of the nodeids are any number; a quarter are those that the honest threads are using
+ * just now; a quarter are near to such ones.
  *
  *     hostile [NUMBER]     how many nodeids to throw; 10 million if not said
  *
@@ -30,12 +30,13 @@ struct siege {
 static uint64_t some_nodeid(struct siege *siege, uint64_t *random)
 {
 	uint64_t any = next_random(random), choice = next_random(random);
+	uint64_t used = siege->in_use[choice >> 8 & 1][(choice >> 16) % WINDOW];
 
 	switch (choice % 4) {
 	case 0:
-		return siege->in_use[choice >> 8 & 1][(choice >> 16) % WINDOW];
+		return used;
 	case 1:
-		return any % 4096 | (any >> 32 & 0xff) << 32;
+		return used ^ (any % 4096 | (any >> 32 & 0xff) << 32);
 	default:
 		return any;
 	}
