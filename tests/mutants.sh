@@ -9,7 +9,7 @@ set -eu
 
 # Those that take longest come last, of each kind. Most defects are noticed before.
 tests='siphash slots schedules name_schedules unlink mount mount_root mount_schedules rename
-	count alias mount_ino index table inode obtain_at path file dirlock'
+	count children alias mount_ino index table inode obtain_at path file dirlock'
 # linked with the fake kernel
 fuse_tests='session notify faults mounts_glue names_glue entry submounts'
 

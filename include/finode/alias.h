@@ -21,6 +21,10 @@
  * (guarantee G): a directory that is found under another name moves there, and none ever
  * becomes its own ancestor, whatever the backend claims.
  *
+ * What is known can be walked over: the names of an inode with finode_alias_next(), the
+ * names in a directory with finode_child_next(). No lock is held between the steps of a
+ * walk, so that a server may do there what it likes, however long that takes.
+ *
  * An alias holds a reference to its directory, and none to its inode: when the inode is
  * evicted or retired, its aliases go. dirlock.h has the lock that keeps a slow look-up
  * from putting a name back that was removed meanwhile.
@@ -211,6 +215,24 @@ FINODE_API FINODE_NODISCARD struct finode_alias *finode_alias_get(struct finode 
  * @since 0.1
  */
 FINODE_API struct finode_alias *finode_alias_next(struct finode *inode,
+						  struct finode_alias *previous);
+
+/**
+ * Walks the known children of a directory, in no order that means anything; begin with
+ * NULL, and go on with what the last call returned, which is consumed. No lock is held
+ * between the calls, so anything may be done there, to the directory as well. Each name
+ * that is known during all of the walk is returned exactly once, whatever else comes and
+ * goes; one that comes or goes meanwhile, as the two names of a rename do, may be returned
+ * or not. An inode that is being evicted is left out. May block in finish() and evict() of
+ * what was consumed. The caller holds `dir` and keeps it.
+ *
+ * Names are what the table knows, and not what the backend has: no answer to READDIR.
+ * @return a new reference to the next alias, which holds its inode and its directory, for
+ *         finode_child_next() or finode_alias_put(); NULL at the end, and if `dir` is no
+ *         directory
+ * @since 0.1
+ */
+FINODE_API struct finode_alias *finode_child_next(struct finode *dir,
 						  struct finode_alias *previous);
 
 /**

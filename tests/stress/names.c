@@ -141,6 +141,16 @@ static void compare_inode(struct stage *s, int i)
 
 static void compare_dir(struct stage *s, int dir)
 {
+	struct finode_alias *child = NULL;
+	int count = 0;
+
+	while ((child = finode_child_next(s->inodes[dir], child))) {
+		int expected = s->w.places[dir][child->name[0] - 'a'].inode;
+
+		if (expected == NOBODY || child->inode->nodeid != s->nodeids[expected])
+			differ("directory %d: a child \"%s\"", dir, child->name);
+		count++;
+	}
 	for (int name = 0; name < WORLD_NAMES; name++) {
 		int expected = s->w.places[dir][name].inode;
 		struct finode *inode = finode_alias_lookup(s->inodes[dir], name_of(name));
@@ -149,7 +159,10 @@ static void compare_dir(struct stage *s, int dir)
 		    (expected == NOBODY ? 0 : s->nodeids[expected]))
 			differ("directory %d: \"%s\" leads elsewhere", dir, name_of(name));
 		finode_put(inode);
+		count -= expected != NOBODY;
 	}
+	if (count != 0)
+		differ("directory %d: %d children more than it has", dir, count);
 }
 
 static void compare(struct stage *s)
@@ -386,6 +399,10 @@ static void crowd_look(struct finode *dir, struct finode *inode, const char *nam
 	while ((alias = finode_alias_next(inode, alias)))
 		if (alias->inode != inode || named_of(alias)->canary != NAMED_CANARY)
 			differ("a walk comes to what is another's");
+	while ((alias = finode_child_next(dir, alias)))
+		if (alias->dir != dir || named_of(alias)->canary != NAMED_CANARY ||
+		    object_of(alias->inode)->canary != OBJECT_CANARY)
+			differ("a walk comes to what is no child, or not alive");
 	if (length < 0 && length != -ENOENT)
 		differ("path says %zd", length);
 }
