@@ -64,6 +64,80 @@ static void test_path_tries_every_name_and_says_what_is_wrong(void **state)
 	names_finish(&n);
 }
 
+static void assert_path_at(struct finode *dir, const char *name, const char *path)
+{
+	char buf[600];
+	ssize_t length = finode_path_at(dir, name, buf, sizeof(buf));
+
+	if (!path) {
+		assert_int_equal(length, -ENOENT);
+		return;
+	}
+	assert_int_equal(length, strlen(path));
+	assert_string_equal(buf, path);
+}
+
+static void test_g_path_at_is_of_a_name_whether_known_or_not(void **state)
+{
+	struct names_fixture n;
+	struct finode *dir, *file;
+	char in_dir[300] = "/dir/";
+
+	(void)state;
+	names_create(&n);
+	dir = make_dir(&n, 10);
+	file = make_file(&n, 20);
+	assert_path_at(n.root, "f", "/f");
+	assert_path_at(dir, "f", NULL); /* it leads nowhere */
+	must_add(n.root, "dir", dir);
+	assert_path_at(dir, "f", "/dir/f");
+	must_add(dir, "f", file);
+	assert_path_at(dir, "f", "/dir/f");
+	assert_path_at(n.root, "dir", "/dir");
+	memset(in_dir + 5, 'x', 255);
+	assert_path_at(dir, in_dir + 5, in_dir);
+	assert_path_at(n.root, in_dir + 5, memset(in_dir + 4, '/', 1));
+	finode_put(file);
+	finode_put(dir);
+	names_finish(&n);
+}
+
+static void test_path_at_says_what_is_wrong(void **state)
+{
+	struct names_fixture n;
+	struct fixture f;
+	struct finode *dir, *file;
+	char buf[300], name[258] = "";
+
+	(void)state;
+	names_create(&n);
+	dir = make_dir(&n, 10);
+	file = make_file(&n, 20);
+	must_add(n.root, "dir", dir);
+	must_add(dir, "f", file);
+	assert_int_equal(finode_path_at(file, "x", buf, sizeof(buf)), -ENOTDIR);
+	assert_int_equal(finode_path_at(dir, "", buf, sizeof(buf)), -EINVAL);
+	assert_int_equal(finode_path_at(dir, "..", buf, sizeof(buf)), -EINVAL);
+	assert_int_equal(finode_path_at(dir, "x/y", buf, sizeof(buf)), -EINVAL);
+	memset(name, 'x', 256);
+	assert_int_equal(finode_path_at(dir, name, buf, sizeof(buf)), -ENAMETOOLONG);
+	assert_int_equal(finode_path_at(dir, "x", buf, 6), -ENAMETOOLONG);
+	assert_int_equal(finode_path_at(dir, "x", buf, 7), 6);
+	assert_string_equal(buf, "/dir/x");
+	assert_int_equal(finode_path_at(n.root, "x", buf, 2), -ENAMETOOLONG);
+	assert_int_equal(finode_path_at(n.root, "x", buf, 3), 2);
+	for (size_t size = 0; size < 2; size++) {
+		assert_int_equal(finode_path_at(n.root, "x", buf, size), -ENAMETOOLONG);
+		assert_int_equal(finode_path_at(dir, "x", buf, size), -ENAMETOOLONG);
+	}
+	finode_put(file);
+	finode_put(dir);
+	names_finish(&n);
+	fixture_create(&f); /* no names at all */
+	assert_int_equal(finode_path_at(finode_table_root(f.table), "x", buf, 9), -EINVAL);
+	fixture_finish(&f);
+}
+
 static char path_in_evict[64];
 
 static void ask_for_ones_path(struct finode *inode)
@@ -183,6 +257,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parent_is_the_directory_of_the_oldest_name),
 		cmocka_unit_test(test_path_tries_every_name_and_says_what_is_wrong),
+		cmocka_unit_test(test_g_path_at_is_of_a_name_whether_known_or_not),
+		cmocka_unit_test(test_path_at_says_what_is_wrong),
 		cmocka_unit_test(test_evict_may_ask_for_the_path),
 		cmocka_unit_test(test_e_the_end_of_a_deep_chain_needs_no_deep_stack),
 		cmocka_unit_test(test_j_the_end_of_the_session_takes_the_names),

@@ -263,6 +263,18 @@ FINODE_API FINODE_NODISCARD struct finode *finode_parent(struct finode *inode);
 FINODE_API FINODE_NODISCARD ssize_t finode_path(struct finode *inode, char *buf,
 						size_t size);
 
+/**
+ * The path that `name` in the directory has, or would have: whether the name is known makes
+ * no difference. So it is the path for the backend of what is about to be made there. As
+ * finode_path() of the directory, with "/" and the name behind it.
+ * @param buf  ends with a NUL if the call succeeds; undefined if not
+ * @return the length without the NUL; as finode_path() of the directory; -ENOTDIR if `dir`
+ *         is no directory; -EINVAL or -ENAMETOOLONG for the name
+ * @since 0.1
+ */
+FINODE_API FINODE_NODISCARD ssize_t finode_path_at(struct finode *dir, const char *name,
+						   char *buf, size_t size);
+
 /** @cond the cleanup behind FINODE_ALIAS_AUTOPUT */
 static inline void finode_alias_autoput(struct finode_alias **alias)
 {

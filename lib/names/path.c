@@ -72,28 +72,12 @@ struct finode *finode_parent(struct finode *inode)
 struct climb {
 	struct names *names;
 	uint64_t changes; /* tree_changes before it began; odd: too late already */
+	const char *leaf; /* a name below the inode that the path ends with, or NULL */
 	char *buf;
 	size_t size;
 	size_t start; /* of what is in buf, which ends at size */
 	bool too_long;
 };
-
-static void climb_begin(struct climb *c)
-{
-	c->changes = atomic_load_explicit(&c->names->tree_changes, memory_order_acquire);
-	c->start = c->size;
-	c->too_long = c->size == 0;
-	if (!c->too_long)
-		c->buf[--c->start] = '\0';
-}
-
-static bool was_overtaken(const struct climb *c)
-{
-	if (FINODE_MUTANT(path_is_not_verified))
-		return false;
-	return (c->changes & 1) || atomic_load_explicit(&c->names->tree_changes,
-							memory_order_acquire) != c->changes;
-}
 
 static void prepend(struct climb *c, const char *name)
 {
@@ -106,6 +90,25 @@ static void prepend(struct climb *c, const char *name)
 	c->start -= length;
 	memcpy(c->buf + c->start, name, length);
 	c->buf[--c->start] = '/';
+}
+
+static void climb_begin(struct climb *c)
+{
+	c->changes = atomic_load_explicit(&c->names->tree_changes, memory_order_acquire);
+	c->start = c->size;
+	c->too_long = c->size == 0;
+	if (!c->too_long)
+		c->buf[--c->start] = '\0';
+	if (c->leaf)
+		prepend(c, c->leaf);
+}
+
+static bool was_overtaken(const struct climb *c)
+{
+	if (FINODE_MUTANT(path_is_not_verified))
+		return false;
+	return (c->changes & 1) || atomic_load_explicit(&c->names->tree_changes,
+							memory_order_acquire) != c->changes;
 }
 
 /* One step from a directory, which is consumed. @return the next one, held, or NULL */
@@ -188,14 +191,23 @@ static int climb_exclusively(struct climb *c, struct finode_alias *alias)
 	return result;
 }
 
+/* The way from the root to itself: "/", which a leaf brings along. */
+static int climb_nothing(struct climb *c)
+{
+	climb_begin(c);
+	if (!c->leaf)
+		prepend(c, "");
+	return c->too_long ? -ENAMETOOLONG : 0;
+}
+
 /*
- * Tries every alias. @return the length; -ENOENT or -ENAMETOOLONG; -EAGAIN if the tree has
+ * Tries every alias. @return 0; -ENOENT or -ENAMETOOLONG; -EAGAIN if the tree has
  * changed, which says nothing about what was found before
  */
-static ssize_t try_aliases(struct climb *c, struct finode *inode, bool exclusively)
+static int try_aliases(struct climb *c, struct finode *inode, bool exclusively)
 {
 	struct finode_alias *alias = NULL;
-	ssize_t result = -ENOENT;
+	int result = -ENOENT;
 	uint64_t changes;
 	int got = 0;
 
@@ -219,28 +231,43 @@ static ssize_t try_aliases(struct climb *c, struct finode *inode, bool exclusive
 	if (got < 0)
 		return got;
 	if (got > 0 && !c->too_long)
-		return (ssize_t)(c->size - c->start - 1);
+		return 0;
 	/* "Not found" is about all aliases, so nothing may have moved between them. */
 	c->changes = changes;
 	return was_overtaken(c) ? -EAGAIN : result;
 }
 
+/* @return 0, -ENOENT or -ENAMETOOLONG */
+static int find_way(struct climb *c, struct finode *inode)
+{
+	int result = -EAGAIN;
+
+	if (inode_is_root(inode))
+		return climb_nothing(c);
+	for (unsigned int i = 0; result == -EAGAIN; i++)
+		result = try_aliases(c, inode, i >= TRIES);
+	return result;
+}
+
+static ssize_t build_path(struct finode *inode, const char *leaf, char *buf, size_t size)
+{
+	struct climb c = {.names = names_of(inode), .leaf = leaf, .buf = buf, .size = size};
+	int err = find_way(&c, inode);
+
+	if (err)
+		return err;
+	memmove(buf, buf + c.start, size - c.start);
+	return (ssize_t)(size - c.start - 1);
+}
+
 ssize_t finode_path(struct finode *inode, char *buf, size_t size)
 {
-	struct climb c = {.names = names_of(inode), .buf = buf, .size = size};
-	ssize_t result = -EAGAIN;
+	return names_of(inode) ? build_path(inode, NULL, buf, size) : -EINVAL;
+}
 
-	if (!c.names)
-		return -EINVAL;
-	if (inode_is_root(inode)) {
-		if (size < sizeof("/"))
-			return -ENAMETOOLONG;
-		memcpy(buf, "/", sizeof("/"));
-		return 1;
-	}
-	for (unsigned int i = 0; result == -EAGAIN; i++)
-		result = try_aliases(&c, inode, i >= TRIES);
-	if (result >= 0)
-		memmove(buf, buf + c.start, (size_t)result + 1);
-	return result;
+ssize_t finode_path_at(struct finode *dir, const char *name, char *buf, size_t size)
+{
+	int err = finode__name_fault(dir, name);
+
+	return err ? err : build_path(dir, name, buf, size);
 }
