@@ -8,8 +8,8 @@
 set -eu
 
 # Those that take longest come last, of each kind. Most defects are noticed before.
-tests='siphash slots schedules name_schedules unlink mount mount_root mount_schedules rename
-	count children alias mount_ino index table inode obtain_at path file dirlock'
+tests='siphash slots schedules name_schedules walk_schedules unlink mount mount_root
+	mount_schedules rename count children alias mount_ino index table inode obtain_at path file dirlock'
 # linked with the fake kernel
 fuse_tests='session notify faults mounts_glue names_glue entry submounts'
 

@@ -302,13 +302,32 @@ static void change_and_record(struct history *h)
 	}
 }
 
+static int append(const struct finode_alias *alias, void *path)
+{
+	strcat(strcat(path, "/"), alias->name);
+	return 0;
+}
+
+/* A path, as a string or of its components. */
+static ssize_t some_path(struct finode *inode, bool each, char *path, size_t size)
+{
+	int err;
+
+	if (!each || inode->nodeid == 1)
+		return finode_path(inode, path, size);
+	path[0] = '\0';
+	err = finode_path_each(inode, append, path);
+	return err ? err : (ssize_t)strlen(path);
+}
+
 static void build_paths(struct history *h, uint64_t *random)
 {
 	while (h->count < WORLDS && !wrongs) {
 		unsigned int first = h->count - 1, last;
 		int inode = draw(random, WORLD_INODES);
 		char path[200];
-		ssize_t length = finode_path(h->s.inodes[inode], path, sizeof(path));
+		ssize_t length = some_path(h->s.inodes[inode], draw(random, 2) == 0, path,
+					   sizeof(path));
 
 		/* The world that is being made may be true already: wait until it is told.
 		 */
