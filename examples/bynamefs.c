@@ -73,16 +73,12 @@ static const struct finode_file_ops by_file_ops = {
 /* The path of an inode, or, with a name, of what has that name in it. */
 static int by_path(struct finode *inode, const char *name, char path[PATH_MAX])
 {
-	int used = snprintf(path, PATH_MAX, "%s", source), room = PATH_MAX - used;
-	ssize_t length = finode_path(inode, path + used, (size_t)room);
+	int used = snprintf(path, PATH_MAX, "%s", source);
+	size_t room = PATH_MAX - (size_t)used;
+	ssize_t length = name ? finode_path_at(inode, name, path + used, room)
+			      : finode_path(inode, path + used, room);
 
-	if (length < 0)
-		return length == -ENOENT ? -ESTALE : (int)length;
-	used += (int)length;
-	room -= (int)length;
-	return name && snprintf(path + used, (size_t)room, "/%s", name) >= room
-		       ? -ENAMETOOLONG
-		       : 0;
+	return length == -ENOENT ? -ESTALE : length < 0 ? (int)length : 0;
 }
 
 /* As by_path(), or through an open file. Returns the AT_ flags for the use of the path. */

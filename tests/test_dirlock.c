@@ -11,7 +11,9 @@
 
 #include "names/names.h"
 
-_Static_assert(sizeof(struct dir_node) <= 64, "the lock makes no directory larger");
+_Static_assert(sizeof(struct dir_node) <= sizeof(struct name_node) +
+						  sizeof(struct children) + 16,
+	       "the lock takes two words of a directory");
 
 /* One thread that takes a guard, says so, and waits before a gate to give it back. */
 struct guest {

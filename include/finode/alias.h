@@ -25,6 +25,10 @@
  * known, the last that were seen; the older ones are stale and go. For that a look-up tells
  * the link count; the glue's replies do.
  *
+ * What is known can be walked over: the names of an inode with finode_alias_next(), the
+ * names in a directory with finode_child_next(). No lock is held between the steps of a
+ * walk, so that a server may do there what it likes, however long that takes.
+ *
  * An alias holds a reference to its directory, and none to its inode: when the inode is
  * evicted or retired, its aliases go. dirlock.h has the lock that keeps a slow look-up
  * from putting a name back that was removed meanwhile.
@@ -191,6 +195,24 @@ FINODE_API struct finode_alias *finode_alias_next(struct finode *inode,
 						  struct finode_alias *previous);
 
 /**
+ * Walks the known children of a directory, in no order that means anything; begin with
+ * NULL, and go on with what the last call returned, which is consumed. No lock is held
+ * between the calls, so anything may be done there, to the directory as well. Each name
+ * that is known during all of the walk is returned exactly once, whatever else comes and
+ * goes; one that comes or goes meanwhile, as the two names of a rename do, may be returned
+ * or not. An inode that is being evicted is left out. May block in evict() of what was
+ * consumed. The caller holds `dir` and keeps it.
+ *
+ * Names are what the table knows, and not what the backend has: no answer to READDIR.
+ * @return a new reference to the next alias, which holds its inode and its directory, for
+ *         finode_child_next() or finode_alias_put(); NULL at the end, and if `dir` is no
+ *         directory
+ * @since 0.1
+ */
+FINODE_API struct finode_alias *finode_child_next(struct finode *dir,
+						  struct finode_alias *previous);
+
+/**
  * Consumes a reference to an alias; NULL is fine. May block in evict().
  * @since 0.1
  */
@@ -218,6 +240,39 @@ FINODE_API FINODE_NODISCARD struct finode *finode_parent(struct finode *inode);
  */
 FINODE_API FINODE_NODISCARD ssize_t finode_path(struct finode *inode, char *buf,
 						size_t size);
+
+/**
+ * The path that `name` in the directory has, or would have: whether the name is known makes
+ * no difference. So it is the path for the backend of what is about to be made there. As
+ * finode_path() of the directory, with "/" and the name behind it.
+ * @param buf  ends with a NUL if the call succeeds; undefined if not
+ * @return the length without the NUL; as finode_path() of the directory; -ENOTDIR if `dir`
+ *         is no directory; -EINVAL or -ENAMETOOLONG for the name
+ * @since 0.1
+ */
+FINODE_API FINODE_NODISCARD ssize_t finode_path_at(struct finode *dir, const char *name,
+						   char *buf, size_t size);
+
+/**
+ * Calls component() for each component of a path of the inode, from the root down, for a
+ * backend to which a path is more than names between "/". Each alias says the directory,
+ * the name in it, and the inode that it names: the first one's directory is the root, and
+ * the last one's inode is `inode`; for the root there is no call. They are held until
+ * finode_path_each() returns. All of them were a path at some moment during the call,
+ * before the first component(), even while others rename everything on it; names may have
+ * changed since then. `inode` is borrowed; its own evict() may ask too.
+ *
+ * No lock is held in component(), which may call the library and change names as well. May
+ * block there, and in evict() of what others have dropped meanwhile.
+ * @param component  gets each alias, borrowed; if it does not return 0, it is the last call
+ * @return 0; -ENOENT if no known alias leads to the root; -ENOMEM; -EINVAL in a table
+ *         without aliases; else what component() returned. On a failure of its own nothing
+ *         was called
+ * @since 0.1
+ */
+FINODE_API FINODE_NODISCARD int finode_path_each(
+	struct finode *inode, int (*component)(const struct finode_alias *alias, void *arg),
+	void *arg);
 
 /** @cond the cleanup behind FINODE_ALIAS_AUTOPUT */
 static inline void finode_alias_autoput(struct finode_alias **alias)

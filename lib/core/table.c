@@ -178,8 +178,6 @@ static int core_init(struct finode_table *table, const struct finode_config *con
 	if (!err)
 		err = finode__random(first_seqs, sizeof(first_seqs));
 	if (!err)
-		err = seed_init(first_seqs, sizeof(first_seqs));
-	if (!err)
 		err = shards_init(table, shards);
 	if (err)
 		return err;

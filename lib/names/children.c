@@ -22,16 +22,26 @@ static size_t memory_of(uint32_t chains)
 	return chains * sizeof(void *);
 }
 
+/* The chain of a hash in the old array, if there is one. */
+static uint32_t old_chain(const struct children *children, uint32_t hash)
+{
+	return hash & (size_of(children->bits) / 2 - 1);
+}
+
+/* Is that where its aliases are? */
+static bool is_in_old(const struct children *children, uint32_t hash)
+{
+	return children->old && old_chain(children, hash) >= children->moved &&
+	       !FINODE_MUTANT(children_lost_in_growth);
+}
+
 /* Where an alias of this hash is, or is to be. */
 static struct finode_alias **chain_of(struct children *children, uint32_t hash)
 {
-	uint32_t old = hash & (size_of(children->bits) / 2 - 1);
-
 	if (children->bits == 0)
 		return &children->only;
-	if (children->old && old >= children->moved &&
-	    !FINODE_MUTANT(children_lost_in_growth))
-		return &children->old[old];
+	if (is_in_old(children, hash))
+		return &children->old[old_chain(children, hash)];
 	return &children->buckets[hash & (size_of(children->bits) - 1)];
 }
 
@@ -146,6 +156,72 @@ void finode__children_remove(struct children *children, struct finode_alias *ali
 	*link = alias_core(alias)->chain;
 	if (--children->count == 0)
 		shrink(children, allocator, bytes);
+}
+
+/* Reverses the bits of a hash, or of a place. */
+static uint32_t reverse(uint32_t bits)
+{
+	bits = (bits >> 1 & 0x55555555u) | (bits & 0x55555555u) << 1;
+	bits = (bits >> 2 & 0x33333333u) | (bits & 0x33333333u) << 2;
+	bits = (bits >> 4 & 0x0f0f0f0fu) | (bits & 0x0f0f0f0fu) << 4;
+	return __builtin_bswap32(bits) >> 1; /* of 31 */
+}
+
+struct children_cursor finode__children_at(const struct finode_alias *alias)
+{
+	uint32_t hash = alias_core((struct finode_alias *)alias)->hash;
+
+	return (struct children_cursor){reverse(hash), (uintptr_t)alias};
+}
+
+static bool is_before(struct children_cursor a, struct children_cursor b)
+{
+	return a.place < b.place || (a.place == b.place && a.alias < b.alias &&
+				     !FINODE_MUTANT(walk_by_hash_alone));
+}
+
+/* Chains are in no order. */
+static struct finode_alias *least_after(struct finode_alias *alias,
+					struct children_cursor *cursor)
+{
+	struct children_cursor least = {.place = CHILDREN_END};
+	struct finode_alias *found = NULL;
+
+	for (; alias; alias = alias_core(alias)->chain) {
+		struct children_cursor at = finode__children_at(alias);
+
+		if (is_before(*cursor, at) && is_before(at, least)) {
+			least = at;
+			found = alias;
+		}
+	}
+	if (found)
+		*cursor = least;
+	return found;
+}
+
+/* Where the next chain begins. In the old array a chain has twice as many places. */
+static uint32_t place_after(const struct children *children, uint32_t place)
+{
+	unsigned int shift = 31u - children->bits + is_in_old(children, reverse(place));
+
+	return ((place >> shift) + 1) << shift;
+}
+
+struct finode_alias *finode__children_after(const struct children *children,
+					    struct children_cursor *cursor,
+					    unsigned int chains)
+{
+	for (; chains > 0 && cursor->place < CHILDREN_END; chains--) {
+		uint32_t hash = reverse(cursor->place);
+		struct finode_alias *alias =
+			least_after(*chain_of((struct children *)children, hash), cursor);
+
+		if (alias)
+			return alias;
+		*cursor = (struct children_cursor){place_after(children, cursor->place), 0};
+	}
+	return NULL;
 }
 
 bool finode__children_chain(const struct children *children, uint32_t n,

@@ -11,6 +11,11 @@
  * Invariants: an alias is in exactly one chain: of the old array if there is one and its
  * chain there is not below `moved`, else of the new one. An empty directory has no memory.
  *
+ * A walk needs an order that growth does not change. Children are ordered by their place,
+ * which is the hash with its 31 bits reversed, and those of one place by their address. A
+ * chain is chosen by the low bits of the hash, so it has all children whose places begin
+ * with those bits, reversed: an interval. An array that doubles cuts each interval in two.
+ *
  * Every function here is called with the stripe of the directory held.
  */
 #ifndef FINODE_LIB_CHILDREN_H
@@ -55,6 +60,14 @@ struct children {
 	uint8_t bits;
 };
 
+/* Where a walk stands: after a place and, there, after an address. Zeroed: before all. */
+struct children_cursor {
+	uint32_t place; /* CHILDREN_END: after all */
+	uintptr_t alias;
+};
+
+#define CHILDREN_END (1u << 31)
+
 /* @return the alias, borrowed, or NULL */
 struct finode_alias *finode__children_find(const struct children *children,
 					   const char *name, uint32_t hash);
@@ -66,6 +79,18 @@ void finode__children_add(struct children *children, struct finode_alias *alias,
 /* The alias is there. */
 void finode__children_remove(struct children *children, struct finode_alias *alias,
 			     const struct finode_allocator *allocator, uint64_t *bytes);
+
+/* The cursor that stands on an alias, which may have been removed by now. */
+struct children_cursor finode__children_at(const struct finode_alias *alias);
+
+/*
+ * The first child after a cursor, which moves on to it. Looks at no more than `chains`
+ * chains. @return the alias, borrowed; NULL if there was none in these chains: the cursor
+ * stands after them, at CHILDREN_END if they were the last
+ */
+struct finode_alias *finode__children_after(const struct children *children,
+					    struct children_cursor *cursor,
+					    unsigned int chains);
 
 /*
  * Walks the chains: the first alias of the nth, in *first, which may be NULL.

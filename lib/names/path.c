@@ -12,6 +12,9 @@
  *
  * After a few climbs that were overtaken the tree lock is taken, under which no directory's
  * name changes at all.
+ *
+ * What a climb leaves is a path in a buffer, or, for those who want each component, a trail
+ * of aliases: the same climb, the same check.
  */
 #include "names/path.h"
 
@@ -20,6 +23,7 @@
 
 #include "base/testing.h"
 #include "names/alias.h"
+#include "names/trail.h"
 
 #define TRIES 4 /* climbs without the tree lock */
 
@@ -70,32 +74,17 @@ struct finode *finode_parent(struct finode *inode)
 	return dir;
 }
 
-/* A path that grows to its front. */
+/* A trail, or a path that grows to its front. */
 struct climb {
 	struct names *names;
-	uint64_t changes; /* tree_changes before it began; odd: too late already */
+	uint64_t changes;    /* tree_changes before the first; odd: too late already */
+	struct trail *trail; /* or NULL, and then: */
+	const char *leaf;    /* a name below the inode that the path ends with, or NULL */
 	char *buf;
 	size_t size;
-	size_t start; /* of what is in buf, which ends at size */
-	bool too_long;
+	size_t start;  /* of what is in buf, which ends at size */
+	bool too_long; /* for the buffer, or the trail */
 };
-
-static void climb_begin(struct climb *c)
-{
-	c->changes = atomic_load_explicit(&c->names->tree_changes, memory_order_acquire);
-	c->start = c->size;
-	c->too_long = c->size == 0;
-	if (!c->too_long)
-		c->buf[--c->start] = '\0';
-}
-
-static bool was_overtaken(const struct climb *c)
-{
-	if (FINODE_MUTANT(path_is_not_verified))
-		return false;
-	return (c->changes & 1) || atomic_load_explicit(&c->names->tree_changes,
-							memory_order_acquire) != c->changes;
-}
 
 static void prepend(struct climb *c, const char *name)
 {
@@ -110,11 +99,42 @@ static void prepend(struct climb *c, const char *name)
 	c->buf[--c->start] = '/';
 }
 
+static void climb_begin(struct climb *c)
+{
+	c->start = c->size;
+	c->too_long = !c->trail && c->size == 0;
+	if (c->start > 0)
+		c->buf[--c->start] = '\0';
+	if (c->leaf)
+		prepend(c, c->leaf);
+}
+
+/* The way leads by this alias: the caller holds it, or the stripe of its inode. */
+static void climb_by(struct climb *c, struct finode_alias *alias)
+{
+	if (!c->trail)
+		prepend(c, alias->name);
+	else if (!finode__trail_add(c->trail, alias))
+		c->too_long = true;
+}
+
+static uint64_t changes_now(const struct climb *c)
+{
+	return atomic_load_explicit(&c->names->tree_changes, memory_order_acquire);
+}
+
+static bool was_overtaken(const struct climb *c)
+{
+	if (FINODE_MUTANT(path_is_not_verified))
+		return false;
+	return (c->changes & 1) || changes_now(c) != c->changes;
+}
+
 /* One step from a directory, which is consumed. @return the next one, held, or NULL */
 static struct finode *step(struct climb *c, struct finode *dir)
 {
 	struct stripe *stripe = stripe_of(dir);
-	const struct finode_alias *alias;
+	struct finode_alias *alias;
 	struct finode *next = NULL;
 
 	FINODE_YIELD("path: a step");
@@ -123,7 +143,7 @@ static struct finode *step(struct climb *c, struct finode *dir)
 	if (alias)
 		next = hold_dir(alias);
 	if (next)
-		prepend(c, alias->name);
+		climb_by(c, alias);
 	lock_release(&stripe->lock);
 	finode_put(dir);
 	return next;
@@ -133,12 +153,13 @@ static struct finode *step(struct climb *c, struct finode *dir)
  * From an alias, which the caller holds, to the root, whoever moves what meanwhile.
  * @return 1; 0 if it does not lead there; -EAGAIN if the tree has changed
  */
-static int climb(struct climb *c, const struct finode_alias *alias)
+static int climb(struct climb *c, struct finode_alias *alias)
 {
 	struct finode *dir = hold_dir(alias);
 	bool arrived;
 
-	prepend(c, alias->name);
+	climb_begin(c);
+	climb_by(c, alias);
 	while (dir && !inode_is_root(dir) && !was_overtaken(c))
 		dir = step(c, dir);
 	arrived = dir && inode_is_root(dir);
@@ -164,15 +185,16 @@ static int climb_locked(struct climb *c, struct finode_alias *alias)
 
 	if (!is_attached(alias))
 		return 0;
-	prepend(c, alias->name);
+	climb_begin(c);
+	climb_by(c, alias);
 	while (dir && !inode_is_root(dir)) {
 		struct stripe *stripe = stripe_of(dir);
-		const struct finode_alias *up;
+		struct finode_alias *up;
 
 		lock_take(&stripe->lock);
 		up = finode__alias_first(dir);
 		if (up)
-			prepend(c, up->name);
+			climb_by(c, up);
 		dir = up ? up->dir : NULL;
 		lock_release(&stripe->lock);
 	}
@@ -184,33 +206,34 @@ static int climb_exclusively(struct climb *c, struct finode_alias *alias)
 	int result;
 
 	lock_take(&c->names->tree);
-	climb_begin(c);
 	result = climb_locked(c, alias);
 	lock_release(&c->names->tree);
 	return result;
 }
 
+/* The way from the root to itself: "/", which a leaf brings along. */
+static int climb_nothing(struct climb *c)
+{
+	climb_begin(c);
+	if (!c->leaf)
+		prepend(c, "");
+	return c->too_long ? -ENAMETOOLONG : 0;
+}
+
 /*
- * Tries every alias. @return the length; -ENOENT or -ENAMETOOLONG; -EAGAIN if the tree has
+ * Tries every alias. @return 0; -ENOENT or -ENAMETOOLONG; -EAGAIN if the tree has
  * changed, which says nothing about what was found before
  */
-static ssize_t try_aliases(struct climb *c, struct finode *inode, bool exclusively)
+static int try_aliases(struct climb *c, struct finode *inode, bool exclusively)
 {
 	struct finode_alias *alias = NULL;
-	ssize_t result = -ENOENT;
-	uint64_t changes;
-	int got = 0;
+	int result = -ENOENT, got = 0;
 
-	climb_begin(c);
-	changes = c->changes;
+	c->changes = changes_now(c);
 	while ((alias = finode__alias_step(inode, alias, true))) {
-		if (exclusively) {
-			got = climb_exclusively(c, alias);
-		} else {
-			climb_begin(c);
-			c->changes = changes;
-			got = climb(c, alias);
-		}
+		if (c->trail)
+			finode__trail_drop(c->trail);
+		got = exclusively ? climb_exclusively(c, alias) : climb(c, alias);
 		if (got < 0 || (got > 0 && !c->too_long))
 			break;
 		if (got > 0)
@@ -221,30 +244,87 @@ static ssize_t try_aliases(struct climb *c, struct finode *inode, bool exclusive
 	if (got < 0)
 		return got;
 	if (got > 0 && !c->too_long)
-		return (ssize_t)(c->size - c->start - 1);
+		return 0;
 	/* "Not found" is about all aliases, so nothing may have moved between them. */
-	c->changes = changes;
 	return was_overtaken(c) ? -EAGAIN : result;
+}
+
+/* @return 0, -ENOENT or -ENAMETOOLONG */
+static int find_way(struct climb *c, struct finode *inode)
+{
+	int result = -EAGAIN;
+
+	if (inode_is_root(inode))
+		return climb_nothing(c);
+	for (unsigned int i = 0; result == -EAGAIN; i++)
+		result = try_aliases(c, inode, i >= TRIES);
+	return result;
+}
+
+static ssize_t build_path(struct finode *inode, const char *leaf, char *buf, size_t size)
+{
+	struct climb c = {.names = names_of(inode), .leaf = leaf, .buf = buf, .size = size};
+	int err = find_way(&c, inode);
+
+	if (err)
+		return err;
+	memmove(buf, buf + c.start, size - c.start);
+	return (ssize_t)(size - c.start - 1);
+}
+
+static int no_names(const struct finode *inode)
+{
+	struct finode_table *table = inode_table(inode);
+
+	return finode__refuse(&table->log, &table->rare.bad_names,
+			      "paths are asked for in a table without config.aliases");
 }
 
 ssize_t finode_path(struct finode *inode, char *buf, size_t size)
 {
-	struct climb c = {.names = names_of(inode), .buf = buf, .size = size};
-	ssize_t result = -EAGAIN;
+	return names_of(inode) ? build_path(inode, NULL, buf, size) : no_names(inode);
+}
+
+ssize_t finode_path_at(struct finode *dir, const char *name, char *buf, size_t size)
+{
+	int err = finode__name_fault(dir, name);
+
+	return err ? err : build_path(dir, name, buf, size);
+}
+
+static int call_each(const struct trail *trail,
+		     int (*component)(const struct finode_alias *alias, void *arg),
+		     void *arg)
+{
+	int result = 0;
+
+	finode__lock_check_none_held("component()");
+	for (size_t i = trail->length; i > 0 && result == 0; i--)
+		result = component(trail->aliases[i - 1], arg);
+	return result;
+}
+
+int finode_path_each(struct finode *inode,
+		     int (*component)(const struct finode_alias *alias, void *arg),
+		     void *arg)
+{
+	struct trail trail;
+	struct climb c = {.names = names_of(inode), .trail = &trail};
+	int result;
 
 	if (!c.names)
-		return finode__refuse(&inode_table(inode)->log,
-				      &inode_table(inode)->rare.bad_names,
-				      "finode_path() in a table without config.aliases");
-	if (inode_is_root(inode)) {
-		if (size < sizeof("/"))
-			return -ENAMETOOLONG;
-		memcpy(buf, "/", sizeof("/"));
-		return 1;
+		return no_names(inode);
+	if (inode_is_root(inode))
+		return 0;
+	finode__trail_init(&trail, inode);
+	result = find_way(&c, inode);
+	while (result == -ENAMETOOLONG) {
+		result = finode__trail_grow(&trail);
+		if (!result)
+			result = find_way(&c, inode);
 	}
-	for (unsigned int i = 0; result == -EAGAIN; i++)
-		result = try_aliases(&c, inode, i >= TRIES);
-	if (result >= 0)
-		memmove(buf, buf + c.start, (size_t)result + 1);
+	if (!result)
+		result = call_each(&trail, component, arg);
+	finode__trail_finish(&trail);
 	return result;
 }

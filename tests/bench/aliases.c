@@ -136,6 +136,20 @@ static void build_paths(struct bench *b)
 			die("no path");
 }
 
+static void walk_children(struct bench *b)
+{
+	uint64_t seen = 0;
+
+	for (uint64_t i = 0; i < b->count; i += b->per_dir) {
+		struct finode_alias *alias = NULL;
+
+		while ((alias = finode_child_next(dir_of(b, i), alias)))
+			seen++;
+	}
+	if (seen != b->count)
+		die("a walk that misses children");
+}
+
 static void drop_inodes(struct bench *b)
 {
 	for (uint64_t i = 0; i < b->count; i++) {
@@ -179,6 +193,7 @@ static double run(uint64_t count, uint64_t per_dir)
 	heap = before ? (double)(heap_in_use() - before - b.name_bytes) / (double)count : 0;
 	timed("look a name up", look_names_up, &b);
 	timed("build a path", build_paths, &b);
+	timed("walk to the next child", walk_children, &b);
 	timed("evict with its name", drop_inodes, &b);
 	finode_table_stats(b.table, &stats, sizeof(stats));
 	if (stats.inodes != 1 || stats.aliases != 0)

@@ -141,6 +141,16 @@ static void compare_inode(struct stage *s, int i)
 
 static void compare_dir(struct stage *s, int dir)
 {
+	struct finode_alias *child = NULL;
+	int count = 0;
+
+	while ((child = finode_child_next(s->inodes[dir], child))) {
+		int expected = s->w.places[dir][child->name[0] - 'a'].inode;
+
+		if (expected == NOBODY || child->inode->nodeid != s->nodeids[expected])
+			differ("directory %d: a child \"%s\"", dir, child->name);
+		count++;
+	}
 	for (int name = 0; name < WORLD_NAMES; name++) {
 		int expected = s->w.places[dir][name].inode;
 		struct finode *inode = finode_alias_lookup(s->inodes[dir], name_of(name));
@@ -149,7 +159,10 @@ static void compare_dir(struct stage *s, int dir)
 		    (expected == NOBODY ? 0 : s->nodeids[expected]))
 			differ("directory %d: \"%s\" leads elsewhere", dir, name_of(name));
 		finode_put(inode);
+		count -= expected != NOBODY;
 	}
+	if (count != 0)
+		differ("directory %d: %d children more than it has", dir, count);
 }
 
 static void compare(struct stage *s)
@@ -288,13 +301,32 @@ static void change_and_record(struct history *h)
 	}
 }
 
+static int append(const struct finode_alias *alias, void *path)
+{
+	strcat(strcat(path, "/"), alias->name);
+	return 0;
+}
+
+/* A path, as a string or of its components. */
+static ssize_t some_path(struct finode *inode, bool each, char *path, size_t size)
+{
+	int err;
+
+	if (!each || inode->nodeid == 1)
+		return finode_path(inode, path, size);
+	path[0] = '\0';
+	err = finode_path_each(inode, append, path);
+	return err ? err : (ssize_t)strlen(path);
+}
+
 static void build_paths(struct history *h, uint64_t *random)
 {
 	while (h->count < WORLDS && !wrongs) {
 		unsigned int first = h->count - 1, last;
 		int inode = draw(random, WORLD_INODES);
 		char path[200];
-		ssize_t length = finode_path(h->s.inodes[inode], path, sizeof(path));
+		ssize_t length = some_path(h->s.inodes[inode], draw(random, 2) == 0, path,
+					   sizeof(path));
 
 		/* The world that is being made may be true already: wait until it is told.
 		 */
@@ -384,6 +416,10 @@ static void crowd_look(struct finode *dir, struct finode *inode, const char *nam
 	while ((alias = finode_alias_next(inode, alias)))
 		if (alias->inode != inode)
 			differ("a walk comes to what is another's");
+	while ((alias = finode_child_next(dir, alias)))
+		if (alias->dir != dir ||
+		    object_of(alias->inode)->canary != OBJECT_CANARY)
+			differ("a walk comes to what is no child, or not alive");
 	if (length < 0 && length != -ENOENT)
 		differ("path says %zd", length);
 }
