@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #ifdef FINODE_DEBUG
 #define NOTICED 1
@@ -114,9 +115,48 @@ static void test_f_the_order_of_locks_is_checked(void **state)
 	assert_int_equal(aborts(callback_under_a_lock), NOTICED);
 }
 
+/* What the abort with a lock of this rank held says, on one line. */
+static void complaint(enum lock_rank rank, char *line, size_t size)
+{
+	int ends[2], status;
+	ssize_t length;
+	pid_t pid;
+
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct lock lock;
+
+		dup2(ends[1], STDERR_FILENO);
+		finode__lock_init(&lock, rank);
+		lock_take(&lock);
+		finode__lock_check_none_held("a callback");
+		exit(0);
+	}
+	close(ends[1]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	length = read(ends[0], line, size - 1);
+	close(ends[0]);
+	assert_true(length >= 0);
+	line[length] = '\0';
+}
+
+static void test_f_every_rank_has_a_name(void **state)
+{
+	(void)state;
+	for (int rank = 0; NOTICED && rank < LOCK_RANKS; rank++) {
+		char line[200], name[20] = "";
+
+		complaint((enum lock_rank)rank, line, sizeof(line));
+		sscanf(line, "finode: lock order: a callback while holding %19[a-z]", name);
+		assert_string_not_equal(name, "");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_f_every_rank_has_a_name),
 		cmocka_unit_test(test_f_the_order_of_locks_is_checked),
 	};
 
