@@ -253,6 +253,23 @@ static void test_c_bogus_entries_are_refused_before_the_kernel_leaks_them(void *
 	world_end(&w, false);
 }
 
+static void test_a_name_in_the_log_is_one_line_without_what_a_terminal_obeys(void **state)
+{
+	struct world w;
+	struct fk_entry e;
+
+	(void)state;
+	world_begin(&w, 1);
+	assert_int_equal(fk_mknod(&w.c, 1, "f'\n\x1b[2J", S_IFREG | 0644, &e), 0);
+	w.fs.bogus_type = true;
+	assert_int_equal(fk_lookup(&w.c, 1, "f'\n\x1b[2J", &e), -EIO);
+	w.fs.bogus_type = false;
+	assert_int_equal(w.warnings, 1);
+	assert_non_null(strstr(w.first_warning, "'f\\x27\\x0a\\x1b[2J'"));
+	assert_null(strchr(w.first_warning, '\n'));
+	world_end(&w, false);
+}
+
 static void test_c_bogus_entries_of_readdirplus_are_listed_without_their_inode(void **state)
 {
 	struct world w;
@@ -513,6 +530,8 @@ int main(void)
 		cmocka_unit_test(test_c_a_readdirplus_that_fails_is_taken_back_whole),
 		cmocka_unit_test(
 			test_c_bogus_entries_are_refused_before_the_kernel_leaks_them),
+		cmocka_unit_test(
+			test_a_name_in_the_log_is_one_line_without_what_a_terminal_obeys),
 		cmocka_unit_test(
 			test_c_bogus_entries_of_readdirplus_are_listed_without_their_inode),
 		cmocka_unit_test(test_timeouts_are_clamped_to_what_the_kernel_can_say),

@@ -79,9 +79,9 @@ static void test_check_notices_each_kind_of_damage(void **state)
 	other = make_file(&n, 21);
 	must_add(n.root, "a", a);
 	must_add(a, "b", b);
-	must_add(a, "f", file);
+	must_add(a, "f\n", file);
 	must_add(a, "g", file);
-	alias = alias_of(a, "f");
+	alias = alias_of(a, "f\n");
 	core = alias_core(alias);
 	children = &dir_node(a)->children;
 #define DAMAGE(break_it, words, mend_it)                                                   \
@@ -91,7 +91,7 @@ static void test_check_notices_each_kind_of_damage(void **state)
 		mend_it;                                                                   \
 		assert_table_clean(&n.f);                                                  \
 	} while (0)
-	DAMAGE(core->hash ^= 1, "its hash", core->hash ^= 1);
+	DAMAGE(core->hash ^= 1, "\"f\\x0a\": it does not have its hash", core->hash ^= 1);
 	DAMAGE(core->attached = 0, "no child of its own", core->attached = 1);
 	DAMAGE(alias->dir = b, "no child of its own", alias->dir = a);
 	DAMAGE(children->count++, "but counts 4", children->count--);
@@ -102,7 +102,7 @@ static void test_check_notices_each_kind_of_damage(void **state)
 	       atomic_fetch_add(&inode_slot(a)->word, 3));
 	DAMAGE(forced = force(n.root, "b", b), "with 2 names", undo(forced));
 	DAMAGE(forced = force(b, "a", n.root), "with 1 names", undo(forced));
-	DAMAGE(forced = force(a, "f", other), "not what nodeid", undo(forced));
+	DAMAGE(forced = force(a, "f\n", other), "not what nodeid", undo(forced));
 	finode_alias_remove(n.root, "a");
 	DAMAGE(forced = force(b, "a", a), "below itself", undo(forced));
 	finode_alias_put(alias);

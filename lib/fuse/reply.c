@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/abi.h"
+#include "base/escape.h"
 #include "base/name.h"
 #include "base/testing.h"
 #include "core/object.h"
@@ -65,11 +66,13 @@ int finode__entry_name(struct finode *dir, const char *name, struct finode *inod
 void finode__entry_note_refusal(struct finode *inode, const char *name, const char *fault)
 {
 	struct finode_table *table = inode_table(inode);
+	char shown[101];
 
 	finode__log_first(&table->log, &table->rare.entries_refused,
-			  "entry '%.100s', nodeid %#llx, refused: %s "
+			  "entry '%s', nodeid %#llx, refused: %s "
 			  "(further ones are only counted)",
-			  name, (unsigned long long)inode->nodeid, fault);
+			  finode__escape(shown, sizeof(shown), name),
+			  (unsigned long long)inode->nodeid, fault);
 }
 
 void finode__entry_note_failure(struct finode_table *table)

@@ -10,9 +10,9 @@
  */
 #include "names/check.h"
 
-#include <ctype.h>
 #include <errno.h>
 
+#include "base/escape.h"
 #include "names/alias.h"
 #include "names/path.h"
 #include "names/unlink.h"
@@ -36,14 +36,14 @@ static int check_ring_locked(struct finode *inode, const struct verdict *verdict
 		if (alias->inode != inode)
 			return finode__broken(verdict,
 					      "nodeid %#llx: alias \"%s\" is another's",
-					      id_of(inode), alias->name);
+					      id_of(inode), ESCAPED(alias->name));
 		if (alias_core(core->next)->prev != alias)
 			return finode__broken(verdict, "nodeid %#llx: its ring is torn",
 					      id_of(inode));
 		if (atomic_load(&core->holds) == 0)
 			return finode__broken(verdict,
 					      "nodeid %#llx: alias \"%s\" has no holds",
-					      id_of(inode), alias->name);
+					      id_of(inode), ESCAPED(alias->name));
 		attached += core->attached;
 		alias = core->next;
 	} while (alias != first);
@@ -65,19 +65,19 @@ static int check_alias_locked(struct finode_alias *alias, const struct verdict *
 
 	if (!inode_is_dir(dir))
 		return finode__broken(verdict, "alias \"%s\": nodeid %#llx, no directory",
-				      alias->name, id_of(dir));
+				      ESCAPED(alias->name), id_of(dir));
 	if (alias_core(alias)->hash != hash)
 		return finode__broken(verdict, "alias \"%s\": it does not have its hash",
-				      alias->name);
+				      ESCAPED(alias->name));
 	if (finode__alias_find(dir, alias->name, hash) != alias)
 		return finode__broken(verdict,
 				      "alias \"%s\": not what nodeid %#llx has there",
-				      alias->name, id_of(dir));
+				      ESCAPED(alias->name), id_of(dir));
 	if (!name_node(alias->inode)->aliases || alias_core(next)->prev != alias ||
 	    next->inode != alias->inode)
 		return finode__broken(verdict,
 				      "alias \"%s\": not in the ring of nodeid %#llx",
-				      alias->name, id_of(alias->inode));
+				      ESCAPED(alias->name), id_of(alias->inode));
 	return 0;
 }
 
@@ -138,7 +138,7 @@ static int check_count_locked(struct finode *dir, const struct verdict *verdict)
 				return finode__broken(
 					verdict,
 					"nodeid %#llx: \"%s\" is no child of its own",
-					id_of(dir), alias->name);
+					id_of(dir), ESCAPED(alias->name));
 	}
 	if (count != children->count)
 		return finode__broken(verdict, "nodeid %#llx: %u children, but counts %u",
@@ -264,13 +264,7 @@ void finode__names_dump(struct finode *inode, FILE *stream)
 	struct finode_alias *alias = NULL;
 
 	while (names_of(inode) && (alias = finode_alias_next(inode, alias))) {
-		fprintf(stream, "  name in %#llx \"", id_of(alias->dir));
-		for (const char *c = alias->name; *c; c++) {
-			if (isprint((unsigned char)*c) && *c != '"' && *c != '\\')
-				fputc(*c, stream);
-			else
-				fprintf(stream, "\\x%02x", (unsigned char)*c);
-		}
-		fputs("\"\n", stream);
+		fprintf(stream, "  name in %#llx \"%s\"\n", id_of(alias->dir),
+			ESCAPED(alias->name));
 	}
 }

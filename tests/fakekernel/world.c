@@ -3,6 +3,7 @@
 #include "world.h"
 
 #include <dirent.h>
+#include <stdio.h>
 
 #include "fuse/session.h"
 
@@ -26,9 +27,15 @@ static void release(void *ptr, void *user)
 
 static void count_log(enum finode_log_level level, const char *message, void *user)
 {
+	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* on any thread */
+	struct world *w = user;
+
 	(void)level;
-	(void)message;
-	((struct world *)user)->warnings++;
+	pthread_mutex_lock(&mutex);
+	if (w->warnings == 0)
+		snprintf(w->first_warning, sizeof(w->first_warning), "%s", message);
+	w->warnings++;
+	pthread_mutex_unlock(&mutex);
 }
 
 void world_configure(struct finode_config *config, void *world)

@@ -18,6 +18,7 @@ struct world {
 	struct fk_client c;
 	struct fk_options options; /* of the fake kernel; its server is the memfs */
 	_Atomic unsigned int warnings;
+	char first_warning[512]; /* to be read when there is one */
 	_Atomic long fail_after; /* allocations that still succeed; below 0: all */
 	_Atomic long live;	 /* allocations now */
 	unsigned int fds;	 /* open when it began */
