@@ -2,7 +2,9 @@
 /*
  * libfinode: the inode and lookup cache of low-level FUSE servers.
  *
- * This header is all of the core. A libfuse server adds <finode/fuse.h>.
+ * This header is all of the core, libfinode-core, which needs no libfuse. A libfuse server
+ * adds <finode/fuse.h>, of libfinode; one that shows a directory of the host
+ * <finode/hostfs.h>, of libfinode-hostfs.
  */
 #ifndef FINODE_H
 #define FINODE_H

@@ -10,6 +10,8 @@
 
 #include <stddef.h>
 
+#include "base/private.h"
+
 /* What the members that every version has come to. */
 #define ABI_UP_TO(type_, member_) (offsetof(type_, member_) + sizeof(((type_ *)0)->member_))
 
@@ -18,11 +20,12 @@
  * there.
  * @return NULL, or what is wrong, to follow the name of the struct in a sentence
  */
-const char *finode__abi_copy(void *to, size_t known, const void *from, size_t size,
-			     size_t least);
+FINODE_PRIVATE const char *finode__abi_copy(void *to, size_t known, const void *from,
+					    size_t size, size_t least);
 
 /* The other way, for what is read: as much as the user knows of; the rest is 0. */
-void finode__abi_report(void *to, size_t size, const void *from, size_t known);
+FINODE_PRIVATE void finode__abi_report(void *to, size_t size, const void *from,
+				       size_t known);
 
 /* What the user says of their object, by one of the .._OPS_FOR macros. */
 struct abi_object {

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "base/private.h"
 #include "finode/name.h"
 
 /* Room for every name, whatever is in it. */
@@ -18,7 +19,7 @@
  * a name for which `size` bytes, at least 3, are too few, the beginning and "..". Returns
  * out.
  */
-const char *finode__escape(char *out, size_t size, const char *name);
+FINODE_PRIVATE const char *finode__escape(char *out, size_t size, const char *name);
 
 /* The same, with room of its own in the block where it stands. */
 #define ESCAPED(name) finode__escape((char[ESCAPED_SIZE]){0}, ESCAPED_SIZE, name)

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/private.h"
 #include "base/siphash.h"
 
 struct hash_seed {
@@ -18,6 +19,7 @@ struct hash_seed {
 /* Random bytes from the system. @return 0 or a negative errno */
 int finode__random(void *bytes, size_t size);
 
-uint64_t finode__hash(const struct hash_seed *seed, const void *bytes, size_t size);
+FINODE_PRIVATE uint64_t finode__hash(const struct hash_seed *seed, const void *bytes,
+				     size_t size);
 
 #endif

@@ -16,6 +16,7 @@
 
 #include <pthread.h>
 
+#include "base/private.h"
 #include "base/testing.h"
 
 enum lock_rank {
@@ -34,13 +35,13 @@ struct lock {
 	unsigned int place; /* among those of its rank; 0 but for stripes */
 };
 
-int finode__lock_init(struct lock *lock, enum lock_rank rank);
-void finode__lock_finish(struct lock *lock);
+FINODE_PRIVATE int finode__lock_init(struct lock *lock, enum lock_rank rank);
+FINODE_PRIVATE void finode__lock_finish(struct lock *lock);
 
 #ifdef FINODE_DEBUG
-void finode__lock_check_order(const struct lock *lock);
-void finode__lock_note(const struct lock *lock, int held);
-void finode__lock_check_none_held(const char *callback);
+FINODE_PRIVATE void finode__lock_check_order(const struct lock *lock);
+FINODE_PRIVATE void finode__lock_note(const struct lock *lock, int held);
+FINODE_PRIVATE void finode__lock_check_none_held(const char *callback);
 #else
 static inline void finode__lock_check_order(const struct lock *lock)
 {

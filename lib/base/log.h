@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "base/private.h"
 #include "finode/log.h"
 
 struct log {
@@ -22,9 +23,8 @@ __attribute__((format(printf, 3, 4))) void finode__log(const struct log *log,
 						       const char *format, ...);
 
 /* Counts an event that a guest could repeat without end, and logs the first one. */
-__attribute__((format(printf, 3, 4))) void finode__log_first(const struct log *log,
-							     _Atomic uint64_t *counter,
-							     const char *format, ...);
+FINODE_PRIVATE __attribute__((format(printf, 3, 4))) void finode__log_first(
+	const struct log *log, _Atomic uint64_t *counter, const char *format, ...);
 
 /* A mistake of the author's: an error in the log, and abort() in debug builds. */
 __attribute__((format(printf, 2, 3))) void finode__misuse(const struct log *log,
@@ -34,8 +34,7 @@ __attribute__((format(printf, 2, 3))) void finode__misuse(const struct log *log,
  * A call that is refused with -EINVAL: an error in the log, once for each counter. Returns
  * -EINVAL.
  */
-__attribute__((format(printf, 3, 4))) int finode__refuse(const struct log *log,
-							 _Atomic uint64_t *counter,
-							 const char *format, ...);
+FINODE_PRIVATE __attribute__((format(printf, 3, 4))) int finode__refuse(
+	const struct log *log, _Atomic uint64_t *counter, const char *format, ...);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/private.h"
 #include "core/verdict.h"
 #include "finode/table.h"
 
@@ -13,9 +14,10 @@
  * A reply to (dir, name) is about to tell the kernel of the inode.
  * @return 1 if it is to say that this is the root of a submount; 0 if not; -ENOMEM
  */
-int finode__mount_cross(struct finode *dir, const char *name, struct finode *inode);
+FINODE_PRIVATE int finode__mount_cross(struct finode *dir, const char *name,
+				       struct finode *inode);
 /* The reply, which was told to announce, did not reach the kernel. */
-void finode__mount_withdraw(struct finode *inode);
+FINODE_PRIVATE void finode__mount_withdraw(struct finode *inode);
 
 /* An inode of a mount was retired: if it is an announced root, that is over. */
 void finode__mount_retire_root(struct finode *inode);
@@ -27,7 +29,7 @@ void finode__mount_forget_roots_locked(struct finode_mount *mount);
 uint64_t finode__mount_announced(struct finode_mount *mount, unsigned int n);
 
 /* Does the kernel take submounts? What its INIT has said. */
-void finode__crossings_announce(struct finode_table *table, bool announces);
+FINODE_PRIVATE void finode__crossings_announce(struct finode_table *table, bool announces);
 
 int finode__crossings_init(struct finode_table *table, const struct finode_config *config);
 void finode__crossings_finish(struct finode_table *table);
