@@ -55,8 +55,8 @@ struct finode_mount {
 	/** The mount that this one was found in, which it holds; NULL for the first. */
 	struct finode_mount *parent;
 	struct finode_mount_id id;
-	/** The library's own, and room to grow. */
-	uint64_t library[24];
+	/** The library's own, and room to grow; it has counters of 64 bits. */
+	uint64_t library[24] __attribute__((aligned(8)));
 };
 
 /**

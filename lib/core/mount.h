@@ -60,6 +60,9 @@ struct mount_core {
 _Static_assert(sizeof(struct mount_core) + 2 * sizeof(uint64_t) <=
 		       sizeof(((struct finode_mount *)0)->library),
 	       "the opaque area of struct finode_mount is too small to grow");
+_Static_assert(offsetof(struct finode_mount, library) % _Alignof(struct mount_core) == 0 &&
+		       _Alignof(struct finode_mount) >= _Alignof(struct mount_core),
+	       "the opaque area of struct finode_mount is not aligned");
 
 static inline struct mount_core *mount_core(const struct finode_mount *mount)
 {

@@ -43,7 +43,8 @@ struct inode_core {
 _Static_assert(sizeof(struct inode_core) + sizeof(uint64_t) <=
 		       sizeof(((struct finode *)0)->library),
 	       "the opaque area of struct finode is too small to grow");
-_Static_assert(offsetof(struct finode, library) % _Alignof(struct inode_core) == 0,
+_Static_assert(offsetof(struct finode, library) % _Alignof(struct inode_core) == 0 &&
+		       _Alignof(struct finode) >= _Alignof(struct inode_core),
 	       "the opaque area of struct finode is not aligned");
 
 /* In struct finode's library_flags; protected by the shard's lock. */

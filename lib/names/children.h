@@ -40,7 +40,8 @@ struct alias_core {
 
 _Static_assert(sizeof(struct alias_core) <= sizeof(((struct finode_alias *)0)->library),
 	       "the opaque area of struct finode_alias is too small");
-_Static_assert(offsetof(struct finode_alias, library) % _Alignof(struct alias_core) == 0,
+_Static_assert(offsetof(struct finode_alias, library) % _Alignof(struct alias_core) == 0 &&
+		       _Alignof(struct finode_alias) >= _Alignof(struct alias_core),
 	       "the opaque area of struct finode_alias is not aligned");
 
 static inline struct alias_core *alias_core(struct finode_alias *alias)
