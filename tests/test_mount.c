@@ -7,6 +7,7 @@
 
 #include <sys/sysmacros.h>
 
+#include "base/statx.h"
 #include "core/mount.h"
 
 /* ---- Life ---- */

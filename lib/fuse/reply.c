@@ -14,6 +14,7 @@
 #include "base/abi.h"
 #include "base/escape.h"
 #include "base/name.h"
+#include "base/statx.h"
 #include "base/testing.h"
 #include "core/object.h"
 #include "finode/alias.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Which mount of the host an object is in, by what statx(2) says of it. */
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "base/statx.h"
 #include "core/object.h"
 
 struct finode_mount_id finode_mount_id_of(const struct statx *stx)
