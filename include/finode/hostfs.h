@@ -314,9 +314,10 @@ struct hostfs_stats {
 	uint64_t mountpoints; /**< of the host that the last reading of its mounts found */
 	uint64_t locks;	      /**< now: owners of POSIX locks that the host knows */
 	uint64_t lock_waits;  /**< blocking locks that had to wait */
-	uint64_t passed;      /**< opens whose data does not come to the server */
-	uint64_t handles;     /**< 1 if the source's inodes are behind handles */
-	uint64_t as_caller;   /**< 1 if the server can act with its callers' rights */
+	/** Opens of files that the kernel reads and writes by itself. */
+	uint64_t passthrough_opens;
+	uint64_t handles;   /**< 1 if the source's inodes are behind handles */
+	uint64_t as_caller; /**< 1 if the server can act with its callers' rights */
 };
 
 /** Reads the counters. @param size is sizeof(*stats). @since 0.1 */

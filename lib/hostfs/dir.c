@@ -10,8 +10,8 @@
  *   - The buffer is of one open directory and protected by its lock. It is used only for a
  *     request that goes on where the last one ended; any other offset, and 0 of all, reads
  *     the host anew.
- *   - Entries that the kernel was told of by name lately are listed without attributes in
- *     READDIRPLUS as in READDIR: see lately.c.
+ *   - Entries that recent look-ups have told the kernel of are listed without attributes
+ *     in READDIRPLUS as in READDIR: see recent.c.
  *   - A mountpoint is listed with the number of the root that covers it, in READDIR as in
  *     READDIRPLUS, and ".." of the root with the root's own: nothing is told of what is
  *     above the source.
@@ -238,7 +238,7 @@ static void begin_locked(const struct listing *list, struct entries *entries, of
 {
 	if (off == 0)
 		entries->known =
-			hostfs__lately_take(&list->state->lately, list->dir->nodeid);
+			hostfs__recent_take(&list->state->recent, list->dir->nodeid);
 	if (!list->plus || entries->known > 0)
 		hostfs__mounts_refresh(list->state);
 }

@@ -40,7 +40,7 @@ static void file_release(struct finode_file *base)
 {
 	struct hostfs_file *file = hostfs_file(base);
 
-	hostfs__through_close(hostfs__state_of(base->inode), file);
+	hostfs__passthrough_close(hostfs__state_of(base->inode), file);
 	hostfs__dir_finish(file);
 	hostfs__close(&file->fd);
 	hostfs__backing_unreserve(hostfs__state_of(base->inode));
@@ -163,7 +163,7 @@ void hostfs__open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 	if (!err)
 		err = finode_file_open(use.inode, &opened, &file);
 	if (!err)
-		err = hostfs__through_open(req, hostfs_file(file));
+		err = hostfs__passthrough_open(req, hostfs_file(file));
 	set_reply_flags(state, fi);
 	if (err)
 		reply_failed(req, file, err);
@@ -218,7 +218,7 @@ static void reply_made(fuse_req_t req, const struct use *dir, const char *name,
 	if (!err)
 		err = finode_file_open(inode, opened, &file);
 	if (!err)
-		err = hostfs__through_open(req, hostfs_file(file));
+		err = hostfs__passthrough_open(req, hostfs_file(file));
 	set_reply_flags(state, fi);
 	if (err)
 		reply_failed(req, file, err);

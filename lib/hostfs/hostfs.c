@@ -152,10 +152,10 @@ static int open_source(struct hostfs_state *state)
 
 static void destroy_state(struct hostfs_state *state)
 {
-	hostfs__absent_finish(state);
+	hostfs__negative_finish(state);
 	hostfs__locks_finish(&state->locks);
 	hostfs__mounts_finish(state);
-	hostfs__through_finish(&state->through);
+	hostfs__passthrough_finish(&state->passthrough);
 	hostfs__backing_finish(&state->backing);
 	free(state);
 }
@@ -182,8 +182,8 @@ int hostfs_init(struct hostfs *fs, const struct hostfs_config *config)
 	hostfs__backing_init(&state->backing, budget_of(&state->config));
 	state->prune_at = state->backing.budget / 4 * 3;
 	hostfs__locks_init(state);
-	hostfs__absent_init(state);
-	hostfs__through_init(&state->through);
+	hostfs__negative_init(state);
+	hostfs__passthrough_init(&state->passthrough);
 	hostfs__mounts_init(state);
 	umask(0); /* for threads that cannot have one of their own */
 	err = open_source(state);
@@ -202,7 +202,7 @@ int hostfs_init(struct hostfs *fs, const struct hostfs_config *config)
 void hostfs_finish(struct hostfs *fs)
 {
 	hostfs__locks_stop(&fs->state->locks);
-	hostfs__mounts_let_go(fs->state);
+	hostfs__mounts_release(fs->state);
 	finode_table_destroy(fs->table);
 	destroy_state(fs->state);
 	*fs = (struct hostfs){NULL, NULL};
@@ -259,7 +259,7 @@ static void destroy(void *userdata)
 	const struct hostfs *fs = session->user;
 
 	hostfs__locks_stop(&fs->state->locks);
-	fs->state->through.session = NULL;
+	fs->state->passthrough.session = NULL;
 }
 
 void hostfs_ops(struct fuse_lowlevel_ops *ops, size_t size)
@@ -383,7 +383,7 @@ void hostfs_stats(struct hostfs *fs, struct hostfs_stats *stats, size_t size)
 		.mountpoints = hostfs__mounts_count(state),
 		.locks = state->locks.count,
 		.lock_waits = state->locks.waits,
-		.passed = state->through.passed,
+		.passthrough_opens = state->passthrough.opens,
 		.handles = hostfs__has_handle(finode_table_root(fs->table)),
 		.as_caller = state->self.switches,
 	};

@@ -34,13 +34,13 @@ struct hostfs_state {
 	struct identity self;
 	struct host_mounts mounts;
 	struct lock_owners locks;
-	struct through through;
-	struct absent_names absent;
-	struct lately lately;
+	struct passthrough passthrough;
+	struct negative_entries negative;
+	struct recent_lookups recent;
 	_Atomic uint64_t warned; /* bits of enum warning */
 	_Atomic uint64_t prune_cursor;
 	_Atomic uint64_t prunes;
-	_Atomic int waiters;		/* for room, see bound.c */
+	_Atomic int waiters;		/* for room, see reclaim.c */
 	_Atomic unsigned long prune_at; /* kept fds at which the kernel is asked */
 };
 
@@ -116,7 +116,7 @@ void hostfs__unuse(struct use *use);
 struct file_part {
 	struct entries *entries; /* of an open directory, see dir.c */
 	_Atomic int flags;	 /* as of open(2); F_SETFL changes them, see io.c */
-	bool listed;		 /* among the open inodes of through.c */
+	bool listed;		 /* among the open inodes of passthrough.c */
 };
 
 _Static_assert(sizeof(struct file_part) <= sizeof(((struct hostfs_file *)0)->library),

@@ -118,7 +118,7 @@ void hostfs__mounts_hold(struct hostfs_state *state, struct finode_mount *mount)
 	pthread_rwlock_unlock(&mounts->lock);
 }
 
-void hostfs__mounts_let_go(struct hostfs_state *state)
+void hostfs__mounts_release(struct hostfs_state *state)
 {
 	struct host_mounts *mounts = &state->mounts;
 	struct finode_mount **held;
@@ -181,7 +181,7 @@ void hostfs__mounts_refresh(struct hostfs_state *state)
 
 	if (state->mounts.fd < 0 || poll(&changed, 1, 0) <= 0)
 		return;
-	hostfs__mounts_let_go(state);
+	hostfs__mounts_release(state);
 	reread(state);
 }
 

@@ -35,6 +35,6 @@ bool hostfs__mounts_may_have(struct hostfs_state *state, const char *name);
 
 /* The number of its root was told: the mount stays, and so does the number. */
 void hostfs__mounts_hold(struct hostfs_state *state, struct finode_mount *mount);
-void hostfs__mounts_let_go(struct hostfs_state *state);
+void hostfs__mounts_release(struct hostfs_state *state);
 
 #endif

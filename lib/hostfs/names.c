@@ -39,7 +39,7 @@ static void reply_child(fuse_req_t req, const struct use *dir, const char *name,
 	if (err >= 0)
 		err = hostfs__entry(state, inode, &object.stx, created, &entry);
 	if (err == -ENOENT) {
-		hostfs__absent(req, dir->inode, name);
+		hostfs__negative_add(req, dir->inode, name);
 		finode_reply_negative(req, dir->inode, name,
 				      state->config.negative_timeout);
 	} else if (err) {
@@ -90,7 +90,7 @@ void hostfs__lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		finode_reply_err(req, err);
 		return;
 	}
-	hostfs__lately_looked_up(&hostfs__state(req)->lately, parent);
+	hostfs__recent_add(&hostfs__state(req)->recent, parent);
 	reply_child(req, &dir, name, 0);
 }
 
@@ -270,7 +270,7 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int
 	}
 	if (!err) {
 		finode_alias_remove(dir.inode, name);
-		hostfs__absent(req, dir.inode, name);
+		hostfs__negative_add(req, dir.inode, name);
 	}
 	finode_reply_err(req, err);
 }
@@ -311,7 +311,7 @@ static void renamed(fuse_req_t req, const struct use *dir, const char *name,
 		finode_alias_drop(newdir->inode, newname, NULL);
 	}
 	if (!(flags & FINODE_RENAME_EXCHANGE))
-		hostfs__absent(req, dir->inode, name);
+		hostfs__negative_add(req, dir->inode, name);
 }
 
 void hostfs__rename(fuse_req_t req, fuse_ino_t parent, const char *name,

@@ -20,16 +20,16 @@
 
 #include "internal.h"
 
-void hostfs__absent_init(struct hostfs_state *state)
+void hostfs__negative_init(struct hostfs_state *state)
 {
-	pthread_mutex_init(&state->absent.mutex, NULL);
+	pthread_mutex_init(&state->negative.mutex, NULL);
 }
 
-void hostfs__absent_finish(struct hostfs_state *state)
+void hostfs__negative_finish(struct hostfs_state *state)
 {
-	for (int i = 0; i < ABSENT_NAMES; i++)
-		free(state->absent.ring[i].name);
-	pthread_mutex_destroy(&state->absent.mutex);
+	for (int i = 0; i < NEGATIVE_ENTRIES; i++)
+		free(state->negative.ring[i].name);
+	pthread_mutex_destroy(&state->negative.mutex);
 }
 
 static bool is_there(struct finode *dir, const char *name)
@@ -46,52 +46,54 @@ static bool is_there(struct finode *dir, const char *name)
 }
 
 /* Consumes the name. */
-static void tell(struct finode_session *session, struct absent *absent)
+static void tell(struct finode_session *session, struct negative_entry *entry)
 {
 	FINODE_AUTOPUT struct finode *dir = NULL;
 
-	if (absent->name)
-		dir = finode_get(session->table, absent->dir);
-	if (dir && !is_there(dir, absent->name))
-		finode_notify_inval_entry(session, absent->dir, absent->name);
-	free(absent->name);
+	if (entry->name)
+		dir = finode_get(session->table, entry->dir);
+	if (dir && !is_there(dir, entry->name))
+		finode_notify_inval_entry(session, entry->dir, entry->name);
+	free(entry->name);
 }
 
 /* Puts this one in the place of the oldest. @return that */
-static struct absent put(struct absent_names *names, struct absent absent)
+static struct negative_entry put(struct negative_entries *names,
+				 struct negative_entry entry)
 {
-	struct absent oldest;
+	struct negative_entry oldest;
 
 	pthread_mutex_lock(&names->mutex);
 	oldest = names->ring[names->next];
-	names->ring[names->next] = absent;
-	names->next = (names->next + 1) % ABSENT_NAMES;
+	names->ring[names->next] = entry;
+	names->next = (names->next + 1) % NEGATIVE_ENTRIES;
 	pthread_mutex_unlock(&names->mutex);
 	return oldest;
 }
 
-void hostfs__absent(fuse_req_t req, const struct finode *dir, const char *name)
+void hostfs__negative_add(fuse_req_t req, const struct finode *dir, const char *name)
 {
 	struct hostfs_state *state = hostfs__state(req);
 	struct finode_session *session = finode_session_of(req);
-	struct absent absent = {dir->nodeid, NULL};
+	struct negative_entry entry = {dir->nodeid, NULL};
 
 	if (hostfs__mount(dir->mount)->fd >= 0 ||
 	    state->backing.kept < state->backing.budget / 4 ||
 	    !(finode_session_kernel(session)->features & FINODE_KERNEL_PRUNE))
 		return;
-	absent.name = strdup(name);
-	if (!absent.name)
+	entry.name = strdup(name);
+	if (!entry.name)
 		return; /* without memory this is the least that may be forgotten */
-	absent = put(&state->absent, absent);
-	tell(session, &absent);
+	entry = put(&state->negative, entry);
+	tell(session, &entry);
 }
 
-void hostfs__absent_forget(struct finode_session *session, struct hostfs_state *state)
+void hostfs__negative_forget(struct finode_session *session, struct hostfs_state *state)
 {
-	for (unsigned int i = 0; i < ABSENT_NAMES; i++) {
-		struct absent absent = put(&state->absent, (struct absent){0, NULL});
+	for (unsigned int i = 0; i < NEGATIVE_ENTRIES; i++) {
+		struct negative_entry entry =
+			put(&state->negative, (struct negative_entry){0, NULL});
 
-		tell(session, &absent);
+		tell(session, &entry);
 	}
 }

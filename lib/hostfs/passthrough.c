@@ -29,16 +29,16 @@ struct open_inode {
 	int id;
 };
 
-void hostfs__through_init(struct through *through)
+void hostfs__passthrough_init(struct passthrough *passthrough)
 {
-	for (int i = 0; i < THROUGH_BUCKETS; i++)
-		pthread_mutex_init(&through->buckets[i].mutex, NULL);
+	for (int i = 0; i < PASSTHROUGH_BUCKETS; i++)
+		pthread_mutex_init(&passthrough->buckets[i].mutex, NULL);
 }
 
-void hostfs__through_finish(struct through *through)
+void hostfs__passthrough_finish(struct passthrough *passthrough)
 {
-	for (int i = 0; i < THROUGH_BUCKETS; i++)
-		pthread_mutex_destroy(&through->buckets[i].mutex);
+	for (int i = 0; i < PASSTHROUGH_BUCKETS; i++)
+		pthread_mutex_destroy(&passthrough->buckets[i].mutex);
 }
 
 static bool is_on(const struct hostfs_state *state)
@@ -46,9 +46,9 @@ static bool is_on(const struct hostfs_state *state)
 	return hostfs__wants(state, HOSTFS_PASSTHROUGH);
 }
 
-static struct open_inode **find_locked(struct through *through, uint64_t nodeid)
+static struct open_inode **find_locked(struct passthrough *passthrough, uint64_t nodeid)
 {
-	struct open_inode **at = &through->buckets[nodeid % THROUGH_BUCKETS].first;
+	struct open_inode **at = &passthrough->buckets[nodeid % PASSTHROUGH_BUCKETS].first;
 
 	while (*at && (*at)->nodeid != nodeid)
 		at = &(*at)->next;
@@ -56,24 +56,25 @@ static struct open_inode **find_locked(struct through *through, uint64_t nodeid)
 }
 
 /* @return an id, or 0 for a file that must do without */
-static int backing_open(fuse_req_t req, struct through *through, int fd)
+static int backing_open(fuse_req_t req, struct passthrough *passthrough, int fd)
 {
 	struct finode_session *session = finode_session_of(req);
 	int id;
 
-	if (through->off)
+	if (passthrough->off)
 		return 0;
-	through->session = session;
+	passthrough->session = session;
 	id = finode_backing_open(session, fd);
 	if (id == -EPERM || id == -ENOTTY || id == -EOPNOTSUPP)
-		through->off = true;
+		passthrough->off = true;
 	return id > 0 ? id : 0;
 }
 
-static int open_locked(fuse_req_t req, struct through *through, struct hostfs_file *file)
+static int open_locked(fuse_req_t req, struct passthrough *passthrough,
+		       struct hostfs_file *file)
 {
 	const uint64_t nodeid = file->base.inode->nodeid;
-	struct open_inode **at = find_locked(through, nodeid);
+	struct open_inode **at = find_locked(passthrough, nodeid);
 	struct open_inode *open = *at;
 
 	if (!open) {
@@ -81,18 +82,18 @@ static int open_locked(fuse_req_t req, struct through *through, struct hostfs_fi
 		if (!open)
 			return -ENOMEM;
 		open->nodeid = nodeid;
-		open->id = backing_open(req, through, file->fd);
+		open->id = backing_open(req, passthrough, file->fd);
 		*at = open;
 	}
 	open->files++;
 	hostfs__file_part(file)->listed = true;
 	file->base.backing_id = open->id;
 	if (open->id)
-		atomic_fetch_add(&through->passed, 1);
+		atomic_fetch_add(&passthrough->opens, 1);
 	return 0;
 }
 
-int hostfs__through_open(fuse_req_t req, struct hostfs_file *file)
+int hostfs__passthrough_open(fuse_req_t req, struct hostfs_file *file)
 {
 	struct hostfs_state *state = hostfs__state(req);
 	pthread_mutex_t *mutex;
@@ -100,30 +101,31 @@ int hostfs__through_open(fuse_req_t req, struct hostfs_file *file)
 
 	if (!is_on(state))
 		return 0;
-	mutex = &state->through.buckets[file->base.inode->nodeid % THROUGH_BUCKETS].mutex;
+	mutex = &state->passthrough.buckets[file->base.inode->nodeid % PASSTHROUGH_BUCKETS]
+			 .mutex;
 	pthread_mutex_lock(mutex);
-	err = open_locked(req, &state->through, file);
+	err = open_locked(req, &state->passthrough, file);
 	pthread_mutex_unlock(mutex);
 	return err;
 }
 
-void hostfs__through_close(struct hostfs_state *state, struct hostfs_file *file)
+void hostfs__passthrough_close(struct hostfs_state *state, struct hostfs_file *file)
 {
-	struct through *through = &state->through;
+	struct passthrough *passthrough = &state->passthrough;
 	const uint64_t nodeid = file->base.inode->nodeid;
-	pthread_mutex_t *mutex = &through->buckets[nodeid % THROUGH_BUCKETS].mutex;
+	pthread_mutex_t *mutex = &passthrough->buckets[nodeid % PASSTHROUGH_BUCKETS].mutex;
 	struct open_inode **at, *open;
 
 	if (!hostfs__file_part(file)->listed)
 		return;
 	pthread_mutex_lock(mutex);
-	at = find_locked(through, nodeid);
+	at = find_locked(passthrough, nodeid);
 	open = *at;
 	if (open && --open->files == 0) {
 		*at = open->next;
 		/* After the session has ended there is nothing left to close. */
-		if (open->id && through->session)
-			finode_backing_close(through->session, open->id);
+		if (open->id && passthrough->session)
+			finode_backing_close(passthrough->session, open->id);
 		free(open);
 	}
 	pthread_mutex_unlock(mutex);

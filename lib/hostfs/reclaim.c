@@ -42,7 +42,7 @@ static int prune(struct finode_session *session, struct hostfs_state *state, int
 	int end = 0;
 
 	atomic_fetch_add(&state->prunes, 1);
-	hostfs__absent_forget(session, state);
+	hostfs__negative_forget(session, state);
 	while (batches-- > 0 && !end)
 		end = prune_batch(session, &cursor);
 	state->prune_cursor = end > 0 ? 0 : cursor;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Asking the kernel to forget what it does not use. See bound.c. */
+/* Asking the kernel to forget what it does not use. See reclaim.c. */
 #ifndef HOSTFS_RECLAIM_H
 #define HOSTFS_RECLAIM_H
 
