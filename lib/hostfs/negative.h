@@ -5,6 +5,7 @@
 
 #include <finode/fuse.h>
 #include <pthread.h>
+#include <stdint.h>
 
 #define NEGATIVE_ENTRIES 256
 
@@ -16,20 +17,19 @@ struct negative_entry {
 struct negative_entries {
 	pthread_mutex_t mutex;
 
-	/* protected by mutex */
+	/* Protected by the mutex. */
 	struct negative_entry ring[NEGATIVE_ENTRIES];
 	unsigned int next;
 };
 
-struct hostfs_state;
-
-void hostfs__negative_init(struct hostfs_state *state);
-void hostfs__negative_finish(struct hostfs_state *state);
+void hostfs__negative_init(struct negative_entries *negative);
+void hostfs__negative_finish(struct negative_entries *negative);
 
 /* The answer to a request will be that the directory has no such name, or no more. */
 void hostfs__negative_add(fuse_req_t req, const struct finode *dir, const char *name);
 
 /* Tells the kernel to forget all of them. */
-void hostfs__negative_forget(struct finode_session *session, struct hostfs_state *state);
+void hostfs__negative_forget(struct negative_entries *negative,
+			     struct finode_session *session);
 
 #endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The state of one hostfs.
+ *
+ * This file owns which warnings were written. Invariant: it knows the parts of the state by
+ * pointer only. Every file may come here from a request or an inode, and goes on to the
+ * part that it wants with that part's own header.
+ */
+#include "state.h"
+
+void hostfs__warn_once(struct hostfs_state *state, enum warning what, const char *message)
+{
+	if (!(atomic_fetch_or(&state->warned, what) & what))
+		state->config.log(FINODE_LOG_WARNING, message, state->config.log_user);
+}
