@@ -6,7 +6,10 @@
 struct hostfs_config;
 struct hostfs_state;
 
-/* Fills in state->config. @return 0 or -EINVAL */
+/*
+ * Fills in state->config, the log also if the rest is wrong.
+ * @return 0, or -EINVAL with a line in the log
+ */
 int hostfs__config_copy(struct hostfs_state *state, const struct hostfs_config *config);
 
 #endif

@@ -30,14 +30,15 @@
 #include "passthrough.h"
 #include "recent.h"
 #include "reclaim.h"
+#include "sized.h"
 #include "state.h"
 
 /* The state with its parts, in one piece of memory. */
 struct whole {
+	struct backing backing;
 	struct hostfs_state state;
 	struct budget budget;
 	struct identity self;
-	struct backing backing;
 	struct mountpoints mountpoints;
 	struct recent_lookups recent;
 	struct negative_entries negative;
@@ -210,5 +211,5 @@ void hostfs_stats(struct hostfs *fs, struct hostfs_stats *stats, size_t size)
 		.as_caller = state->self->switches,
 	};
 
-	memcpy(stats, &all, size < sizeof(all) ? size : sizeof(all));
+	hostfs__sized_out(stats, size, &all, sizeof(all));
 }

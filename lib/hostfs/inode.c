@@ -2,16 +2,18 @@
 /*
  * The life of inodes.
  *
- * This file owns the order of an inode's two parts: the fd or handle (backing.c) is there
- * before the derived server's init() and until after its evict().
+ * This file owns what the table is told of the derived server's inodes, and the order of an
+ * inode's two parts: the fd or handle (backing.c) is there before the derived server's
+ * init() and until after its evict().
  */
 #include "inode.h"
 
 #include <errno.h>
-#include <string.h>
+#include <stddef.h>
 
 #include "backing.h"
 #include "object.h"
+#include "sized.h"
 #include "state.h"
 
 static int inode_init(struct finode *base, void *arg)
@@ -39,29 +41,75 @@ static void inode_evict(struct finode *base)
 	hostfs__backing_end(inode);
 }
 
-int hostfs__inode_ops_init(struct hostfs_state *state)
-{
-	struct hostfs_inode_ops *copy = &state->inode_ops;
-	const struct hostfs_inode_ops *ops = state->config.inode_ops;
+/* ---- The derived server's ops ---- */
 
-	*copy = (struct hostfs_inode_ops){
-		.ops_size = sizeof(*copy),
-		.object_size = sizeof(struct hostfs_inode),
-	};
-	if (ops) {
-		if (ops->ops_size < offsetof(struct hostfs_inode_ops, init) ||
-		    ops->ops_size > sizeof(*ops) ||
-		    ops->object_size < sizeof(struct hostfs_inode) ||
-		    ops->base_offset > ops->object_size - sizeof(struct hostfs_inode))
-			return -EINVAL;
-		memcpy(copy, ops, ops->ops_size);
-	}
-	state->ops = (struct finode_ops){
-		.ops_size = sizeof(state->ops),
-		.object_size = copy->object_size,
-		.base_offset = copy->base_offset + offsetof(struct hostfs_inode, base),
+/* The object of a server that derives nothing. */
+struct underived {
+	struct hostfs_inode base;
+};
+
+/* To what the table aligns objects. */
+#define TABLE_ALIGN _Alignof(max_align_t)
+
+/* For the table: where in the derived object its own base is. */
+static void set_table_ops(struct finode_ops *ops, const struct hostfs_inode_ops *derived)
+{
+	*ops = (struct finode_ops){
+		.ops_size = sizeof(*ops),
+		.object_size = derived->object_size,
+		.base_offset = derived->base_offset + offsetof(struct hostfs_inode, base),
 		.init = inode_init,
 		.evict = inode_evict,
 	};
+}
+
+static const char *copy_known(struct hostfs_inode_ops *copy,
+			      const struct hostfs_inode_ops *ops)
+{
+	/* The oldest program has all sizes. */
+	if (!hostfs__sized_check(ops->ops_size, offsetof(struct hostfs_inode_ops, init)))
+		return "config.inode_ops.ops_size is wrong: use HOSTFS_INODE_OPS_FOR";
+	if (!hostfs__sized_in(copy, sizeof(*copy), ops, ops->ops_size))
+		return "config.inode_ops has members that are newer than this library and "
+		       "not 0";
+	return NULL;
+}
+
+/* What of the ops does not fit this library, in words; NULL if all does. */
+static const char *fault_of(const struct hostfs_inode_ops *ops)
+{
+	const size_t align = ops->object_align;
+
+	if (ops->base_size < sizeof(struct hostfs_inode))
+		return "config.inode_ops.base_size is less than this library needs: build "
+		       "the program with its header";
+	if (ops->object_size < ops->base_size ||
+	    ops->base_offset > ops->object_size - ops->base_size)
+		return "config.inode_ops.object_size has no room for the base: use "
+		       "HOSTFS_INODE_OPS_FOR";
+	if (ops->base_offset % _Alignof(struct hostfs_inode) != 0)
+		return "config.inode_ops.base_offset is not aligned for the base";
+	if ((align & (align - 1)) != 0 || align < _Alignof(struct hostfs_inode))
+		return "config.inode_ops.object_align is no alignment of the base: use "
+		       "HOSTFS_INODE_OPS_FOR";
+	if (align > TABLE_ALIGN)
+		return "config.inode_ops.object_align is more than the table gives";
+	return NULL;
+}
+
+int hostfs__inode_ops_init(struct hostfs_state *state)
+{
+	static const struct hostfs_inode_ops none = {
+		HOSTFS_INODE_OPS_FOR(struct underived, base)};
+	const struct hostfs_inode_ops *ops = state->config.inode_ops;
+	const char *fault = copy_known(&state->inode_ops, ops ? ops : &none);
+
+	if (!fault)
+		fault = fault_of(&state->inode_ops);
+	if (fault) {
+		hostfs__log_error(state, fault);
+		return -EINVAL;
+	}
+	set_table_ops(&state->ops, &state->inode_ops);
 	return 0;
 }

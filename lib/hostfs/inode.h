@@ -7,7 +7,8 @@ struct hostfs_state;
 
 /*
  * Fills in state->inode_ops from the config, and state->ops for the table. The argument of
- * init() is the struct object that was found. @return 0 or -EINVAL
+ * init() is the struct object that was found.
+ * @return 0, or -EINVAL with a line in the log
  */
 int hostfs__inode_ops_init(struct hostfs_state *state);
 

@@ -63,6 +63,9 @@ static inline bool hostfs__wants(const struct hostfs_state *state, enum hostfs_f
 	return (state->config.flags & flag) != 0;
 }
 
+/* One line in the author's log. */
+void hostfs__log_error(struct hostfs_state *state, const char *message);
+
 /* What is told once. */
 enum warning {
 	WARN_HANDLES = 1 << 0,
