@@ -74,7 +74,7 @@ size_t hostserve_stats(struct hostfs *fs, char *buf, size_t size)
 	add(&text, "replies           %s did not arrive; %s entries refused\n",
 	    N(s.replies_failed), N(s.entries_refused));
 	add(&text, "open files        %s now; %s were read and written by the kernel\n",
-	    N(s.files), N(h.passed));
+	    N(s.files), N(h.passthrough_opens));
 	add(&text, "mounts            %s now; %s mountpoints on the host\n", N(s.mounts),
 	    N(h.mountpoints));
 	add(&text, "behind inodes     %s\n",

@@ -163,7 +163,7 @@ static void test_nothing_is_kept_for_a_number(void **state)
 static void test_no_mount_uses_up_the_prefixes(void **state)
 {
 	enum { COUNT = 70000, LATE = 1000 };
-	uint64_t *numbers = malloc((COUNT + LATE) * sizeof(*numbers)), before;
+	uint64_t *numbers = malloc((COUNT + LATE) * sizeof(*numbers)), before = 0;
 	uint64_t seed = 0x9e3779b97f4a7c15ull, prefixes = 0;
 	struct finode_mount *mounts[LATE];
 	struct mounts_fixture m;

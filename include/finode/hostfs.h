@@ -30,6 +30,12 @@
  * cannot do. examples/readonly.c and examples/audit.c are servers derived from this one,
  * and examples/passthrough.c is this one.
  *
+ * Structs grow at their end. Those that say their size (struct hostfs_config, struct
+ * hostfs_inode_ops, struct hostfs_stats) may come from a program that was built with an
+ * older header: what it does not know is 0. A newer program's may be larger than the
+ * library's, as long as everything that the library does not know is 0. Structs that a
+ * program embeds have spare words: no later library of the same SONAME makes them larger.
+ *
  * Errors are negative errno values. Functions may be called from any thread, but for
  * hostfs_init() and hostfs_finish(), which run while no other thread uses the object.
  */
@@ -85,13 +91,15 @@ enum hostfs_flag {
 };
 
 /**
- * The derived server's part of an inode, optional: config.inode_ops. The struct must live
- * as long as the hostfs.
+ * The derived server's part of an inode, optional: config.inode_ops. Fill in with
+ * HOSTFS_INODE_OPS_FOR and designated initialisers. Copied.
  */
 struct hostfs_inode_ops {
-	size_t ops_size;    /**< sizeof(struct hostfs_inode_ops), for growth */
-	size_t object_size; /**< of the derived object */
-	size_t base_offset; /**< of the struct hostfs_inode in it */
+	size_t ops_size;     /**< sizeof(struct hostfs_inode_ops), for growth */
+	size_t object_size;  /**< of the derived object */
+	size_t base_offset;  /**< of the struct hostfs_inode in it */
+	size_t base_size;    /**< sizeof(struct hostfs_inode), as the author has it */
+	size_t object_align; /**< of the derived type */
 
 	/**
 	 * Makes a zeroed object whole; the base is ready, hostfs_get() works. `attr` is the
@@ -103,12 +111,17 @@ struct hostfs_inode_ops {
 	void (*evict)(struct hostfs_inode *inode);
 };
 
-/** The sizes for struct hostfs_inode_ops, as FINODE_OPS_FOR. */
+/**
+ * The sizes for struct hostfs_inode_ops: the derived type, and the member that is the base.
+ * hostfs_init() refuses what does not fit the library.
+ */
 #define HOSTFS_INODE_OPS_FOR(type_, member_)                                               \
 	.ops_size = sizeof(struct hostfs_inode_ops), .object_size = sizeof(type_),         \
-	.base_offset = offsetof(type_, member_)
+	.base_offset = offsetof(type_, member_), .base_size = sizeof(struct hostfs_inode), \
+	.object_align = __alignof__(type_)
 
-/** How a hostfs is to be. Start from HOSTFS_CONFIG_INIT; borrowed only during init. */
+/** How a hostfs is to be. Start from HOSTFS_CONFIG_INIT; borrowed only during init. An
+ * older program's config ends earlier, but has a source. */
 struct hostfs_config {
 	/** sizeof(struct hostfs_config), for growth. */
 	size_t size;
@@ -146,6 +159,8 @@ struct hostfs {
 	struct finode_table *table;
 	/** The library's own. */
 	struct hostfs_state *state;
+	/** Room to grow; 0. */
+	uint64_t reserved[1];
 };
 
 /**
@@ -154,9 +169,9 @@ struct hostfs {
  * process to 0.
  * @param fs  uninitialised memory; must stay where it is until hostfs_finish()
  * @return 0; -ENOTDIR, -ENOENT, -EACCES and what else open(2) says of the source; -ENOMEM;
- *         -EINVAL if something required is missing or out of range; -EPERM for
- *         HOSTFS_HANDLES where this process may not open handles, -EOPNOTSUPP where the
- *         filesystem of the source has none
+ *         -EINVAL if something required is missing, out of range or unknown, with a line
+ *         in the log that says what; -EPERM for HOSTFS_HANDLES where this process may not
+ *         open handles, -EOPNOTSUPP where the filesystem of the source has none
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int hostfs_init(struct hostfs *fs,
@@ -197,6 +212,8 @@ struct hostfs_inode {
 	struct finode base;
 	/** The library's own. */
 	uint64_t library[3];
+	/** Room to grow; 0. */
+	uint64_t reserved[1];
 };
 
 /** From the library's base to the base of hostfs. */
@@ -237,6 +254,8 @@ struct hostfs_file {
 	int fd;
 	/** The library's own. */
 	uint64_t library[2];
+	/** Room to grow; 0. */
+	uint64_t reserved[1];
 };
 
 /** From the library's base to the file of hostfs. */
@@ -260,11 +279,16 @@ struct hostfs_caller {
 	fuse_req_t req; /**< NULL while the thread acts as the server */
 	bool groups;	/**< with the caller's supplementary groups */
 	bool caps;	/**< without the server's capabilities */
+	/** Room to grow; 0. */
+	uint64_t reserved[1];
 };
 
 #define HOSTFS_CALLER_INIT                                                                 \
 	{                                                                                  \
-		NULL, false, false                                                         \
+		NULL, false, false,                                                        \
+		{                                                                          \
+			0                                                                  \
+		}                                                                          \
 	}
 
 /**
@@ -314,12 +338,17 @@ struct hostfs_stats {
 	uint64_t mountpoints; /**< of the host that the last reading of its mounts found */
 	uint64_t locks;	      /**< now: owners of POSIX locks that the host knows */
 	uint64_t lock_waits;  /**< blocking locks that had to wait */
-	uint64_t passed;      /**< opens whose data does not come to the server */
-	uint64_t handles;     /**< 1 if the source's inodes are behind handles */
-	uint64_t as_caller;   /**< 1 if the server can act with its callers' rights */
+	/** Opens of files that the kernel reads and writes by itself. */
+	uint64_t passthrough_opens;
+	uint64_t handles;   /**< 1 if the source's inodes are behind handles */
+	uint64_t as_caller; /**< 1 if the server can act with its callers' rights */
 };
 
-/** Reads the counters. @param size is sizeof(*stats). @since 0.1 */
+/**
+ * Reads the counters. Those that the library does not know are 0.
+ * @param size  sizeof(*stats)
+ * @since 0.1
+ */
 FINODE_API void hostfs_stats(struct hostfs *fs, struct hostfs_stats *stats, size_t size);
 
 FINODE_END_DECLS

@@ -2,26 +2,39 @@
 /*
  * Attributes: GETATTR, SETATTR, STATX, ACCESS, READLINK, STATFS.
  *
- * This file owns what is said of an inode, and how it is changed. Nothing is kept: each
- * answer is the host's of this moment, and only the inode number is another one where the
- * source has several mounts, finode_mount_ino().
+ * This file owns how an inode is changed. It keeps nothing: each answer is the host's of
+ * this moment.
  *
  * Invariants:
  *
  *   - An object that is not a regular file is never opened, not even to change it: its mode
  *     goes through /proc, owner and times through its O_PATH fd, so symlinks and special
  *     files are changed themselves.
- *   - SETATTR runs with the caller's rights, but for one case: the kernel takes suid and
- *     sgid away in the name of whoever writes to a file, who need not be its owner. So a
- *     change of mode that takes only those may be done with the server's rights.
+ *   - SETATTR runs with the caller's rights, but for one case. The kernel takes suid and
+ * sgid away from a file in the name of the process that writes to it, which need not be the
+ *     owner's. So a change of mode that takes only those may be done with the server's
+ * rights.
  */
+#include "attr.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <finode/hostfs.h>
+#include <finode/mount.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
-#include "internal.h"
+#include "caller.h"
+#include "entry.h"
+#include "fd.h"
+#include "file.h"
+#include "request.h"
+#include "state.h"
 
 /* ---- Reading ---- */
 
@@ -58,7 +71,7 @@ static void reply_attr(fuse_req_t req, struct finode *inode, int fd)
 				  hostfs__attr_timeout(hostfs__state(req), &attr));
 }
 
-void hostfs__getattr(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
+static void do_getattr(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 {
 	AUTO_USE struct use use = USE_NONE;
 	AUTO_FILE_USE struct file_use file = FILE_USE_NONE;
@@ -95,7 +108,7 @@ void hostfs__statx(fuse_req_t req, fuse_ino_t nodeid, int flags, int mask,
 	finode_reply_statx(req, use.inode, &stx, hostfs__state(req)->config.attr_timeout);
 }
 
-void hostfs__access(fuse_req_t req, fuse_ino_t nodeid, int mask)
+static void do_access(fuse_req_t req, fuse_ino_t nodeid, int mask)
 {
 	AUTO_USE struct use use = USE_NONE;
 	struct hostfs_caller caller;
@@ -114,7 +127,7 @@ void hostfs__access(fuse_req_t req, fuse_ino_t nodeid, int mask)
 	finode_reply_err(req, err);
 }
 
-void hostfs__readlink(fuse_req_t req, fuse_ino_t nodeid)
+static void do_readlink(fuse_req_t req, fuse_ino_t nodeid)
 {
 	AUTO_USE struct use use = USE_NONE;
 	char target[PATH_MAX + 1];
@@ -133,7 +146,7 @@ void hostfs__readlink(fuse_req_t req, fuse_ino_t nodeid)
 	fuse_reply_readlink(req, target);
 }
 
-void hostfs__statfs(fuse_req_t req, fuse_ino_t nodeid)
+static void do_statfs(fuse_req_t req, fuse_ino_t nodeid)
 {
 	AUTO_USE struct use use = USE_NONE;
 	struct statvfs st;
@@ -161,7 +174,7 @@ struct change {
 	int set;
 };
 
-/* Does it do nothing but to take suid and sgid away? */
+/* Does the change of mode only take suid and sgid away? */
 static bool only_kills(const struct change *change, mode_t mode)
 {
 	struct statx stx;
@@ -261,8 +274,9 @@ static int change_as_caller(const struct change *change)
 }
 
 /*
- * A kernel that gathers writes keeps the times, and sends them with whatever else happens,
- * in the name of who writes, or nobody's. It has checked the rights of who sets them.
+ * A kernel that gathers writes keeps the times of a file. It sends them with whatever else
+ * happens, in the name of a process that writes or of none, and has checked the rights of
+ * the process that set them.
  */
 static bool are_the_kernels_times(fuse_req_t req, int set)
 {
@@ -271,8 +285,8 @@ static bool are_the_kernels_times(fuse_req_t req, int set)
 }
 
 /*
- * chown(path, -1, -1), which anybody may, or a capability that was taken away: a change of
- * nothing, and of the ctime. The mode stays; a chown(2) of the host would take suid.
+ * A change of nothing, and so of the ctime: chown(path, -1, -1), which any process may, or
+ * the end of a capability. The mode stays; a chown(2) of the host would take suid.
  */
 static int touch_ctime(const struct change *change)
 {
@@ -303,8 +317,8 @@ static int change_attr(const struct change *change)
 	return err || !(change->set & SET_TIMES) ? err : change_times(change);
 }
 
-void hostfs__setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *to, int set,
-		     struct fuse_file_info *fi)
+static void do_setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *to, int set,
+		       struct fuse_file_info *fi)
 {
 	struct finode_table *table = hostfs_of(req)->table;
 	AUTO_USE struct use use = USE_NONE;
@@ -313,7 +327,7 @@ void hostfs__setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *to, int set
 	struct change change = {req, -1, -1, to, set};
 	int err = hostfs__use(req, nodeid, &use);
 
-	/* Only to be opened, and so only to be truncated, if it is a file. */
+	/* Only regular files are opened, so only they can be truncated. */
 	if (!err && set & FUSE_SET_ATTR_SIZE && use.inode->type != S_IFREG)
 		err = use.inode->type == S_IFDIR ? -EISDIR : -EINVAL;
 	if (!err) {
@@ -326,4 +340,13 @@ void hostfs__setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *to, int set
 		finode_reply_err(req, err);
 	else
 		reply_attr(req, use.inode, use.fd);
+}
+
+void hostfs__attr_ops(struct fuse_lowlevel_ops *ops)
+{
+	ops->getattr = do_getattr;
+	ops->setattr = do_setattr;
+	ops->access = do_access;
+	ops->readlink = do_readlink;
+	ops->statfs = do_statfs;
 }

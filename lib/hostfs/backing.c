@@ -2,37 +2,42 @@
 /*
  * What stands behind inodes.
  *
- * This file owns the fds of inodes and the count of all fds. An inode has either an fd, for
- * all of its life, or a file handle, which is its key, and an fd only while somebody uses
- * it and for as long afterwards as the budget allows.
+ * This file owns the fds of inodes. An inode has either an fd, for all of its life, or a
+ * file handle, which is its key. With a handle it has an fd only while somebody uses it,
+ * and for as long afterwards as the budget allows.
  *
  *               get()                       opened
  *      CLOSED ---------> OPENING ------------------------> OPEN <--- new(), with an fd
  *        ^                  | error                          |
- *        +------------------+                                | evict: nobody uses it
+ *        +------------------+                                | for room: nobody uses it
  *        +---------------------- CLOSING <-------------------+
  *
  * The state, two flags and the number of users are one atomic word. Taking and dropping a
- * use of an OPEN inode is one instruction on it, without a lock. What is OPEN and has a
- * handle is in the ring of its shard, a clock: who needs room takes the first, spares it
- * once if it was used since the last time, and closes it if nobody uses it.
+ * use of an OPEN inode is one instruction on it, without a lock. An inode that is OPEN and
+ * has a handle is in the ring of its shard, a clock: a thread that needs room looks at the
+ * first, spares it once if it was used since the last time, and closes its fd if nobody
+ * uses it.
  *
  * Invariants:
  *
  *   - The fd is valid from OPEN with a user to the end of that use: CLOSING is reached from
  *     OPEN without users only, by a compare-and-swap of the whole word.
- *   - Leaving CLOSED, OPENING and CLOSING happens under the shard's lock, with a broadcast;
- *     system calls are made without it, while the state keeps everybody else away.
- *   - In the ring is what is OPEN and not KEPT. KEPT is what has no handle, and what is
- *     about to lose its last name, or has: a handle of that would not open any more.
- *   - `fds` counts every fd of an inode, an open file or a mount, from before it is opened
- *     until after it is closed, and is never over `budget`.
+ *   - An inode leaves CLOSED, OPENING and CLOSING under the shard's lock, with a broadcast.
+ *     System calls are made without the lock, while the state keeps everybody else away.
+ *   - An inode is in the ring if it is OPEN and not KEPT. KEPT are inodes without a handle,
+ *     and those that are about to lose their last name, or have lost it: the handle of such
+ *     an inode does not open any more.
+ *   - Each fd is counted in the budget.
  */
-#include <errno.h>
-#include <sched.h>
-#include <string.h>
+#include "backing.h"
 
-#include "internal.h"
+#include <errno.h>
+#include <stddef.h>
+
+#include "budget.h"
+#include "fd.h"
+#include "handle.h"
+#include "state.h"
 
 #define STATE_MASK 3u
 #define CLOSED	   0u
@@ -42,8 +47,6 @@
 #define RECENT	   4u
 #define KEPT	   8u
 #define USER	   16u
-
-#define PASSES 16 /* over all shards, before it is said that nothing is idle */
 
 _Static_assert(sizeof(struct backing_node) <= sizeof(((struct hostfs_inode *)0)->library),
 	       "the library's part of struct hostfs_inode");
@@ -55,7 +58,7 @@ static struct backing_node *node_of(struct hostfs_inode *inode)
 
 static struct backing *backing_of(struct hostfs_inode *inode)
 {
-	return &hostfs__state_of(&inode->base)->backing;
+	return hostfs__state_of(&inode->base)->backing;
 }
 
 static struct backing_shard *shard_of(struct hostfs_inode *inode)
@@ -64,9 +67,15 @@ static struct backing_shard *shard_of(struct hostfs_inode *inode)
 	return &backing_of(inode)->shards[inode->base.nodeid % BACKING_SHARDS];
 }
 
-void hostfs__backing_init(struct backing *backing, unsigned long fds)
+static bool close_any_idle(void *backing)
 {
-	backing->budget = fds;
+	return hostfs__backing_close_idle(backing);
+}
+
+void hostfs__backing_init(struct backing *backing, struct budget *budget)
+{
+	backing->budget = budget;
+	hostfs__budget_set_close_idle(budget, close_any_idle, backing);
 	for (int i = 0; i < BACKING_SHARDS; i++) {
 		struct backing_shard *shard = &backing->shards[i];
 
@@ -151,7 +160,7 @@ static bool close_idle(struct backing *backing, struct backing_shard *shard)
 		return false;
 	/* The inode cannot end before this: its end waits for CLOSING to be over. */
 	hostfs__close(&node->fd);
-	atomic_fetch_sub(&backing->fds, 1);
+	hostfs__budget_unreserve(backing->budget);
 	atomic_fetch_add_explicit(&backing->closed, 1, memory_order_relaxed);
 	pthread_mutex_lock(&shard->lock);
 	set_state_locked(shard, node, CLOSED);
@@ -159,7 +168,7 @@ static bool close_idle(struct backing *backing, struct backing_shard *shard)
 	return true;
 }
 
-bool hostfs__backing_relieve(struct backing *backing)
+bool hostfs__backing_close_idle(struct backing *backing)
 {
 	for (int i = 0; i < BACKING_SHARDS; i++) {
 		unsigned int hand = atomic_fetch_add(&backing->hand, 1) % BACKING_SHARDS;
@@ -170,89 +179,24 @@ bool hostfs__backing_relieve(struct backing *backing)
 	return false;
 }
 
-/* ---- The budget ---- */
-
-static bool reserve_if_free(struct backing *backing)
-{
-	unsigned long fds = atomic_load(&backing->fds);
-
-	do
-		if (fds >= backing->budget)
-			return false;
-	while (!atomic_compare_exchange_weak(&backing->fds, &fds, fds + 1));
-	return true;
-}
-
-int hostfs__backing_try(struct hostfs_state *state)
-{
-	struct backing *backing = &state->backing;
-	int passes = 0;
-
-	while (!reserve_if_free(backing)) {
-		if (hostfs__backing_relieve(backing))
-			continue;
-		/* One may have become idle behind the clock's hand, or be closing. */
-		if (++passes == PASSES)
-			return -ENFILE;
-		sched_yield();
-	}
-	return 0;
-}
-
-void hostfs__backing_refused(struct hostfs_state *state)
-{
-	atomic_fetch_add(&state->backing.refused, 1);
-	hostfs__warn_once(state, WARN_FDS,
-			  "all file descriptors are in use: the answer is ENFILE");
-}
-
-int hostfs__backing_reserve(struct hostfs_state *state)
-{
-	int err = hostfs__backing_try(state);
-
-	if (err)
-		hostfs__backing_refused(state);
-	return err;
-}
-
-void hostfs__backing_unreserve(struct hostfs_state *state)
-{
-	atomic_fetch_sub(&state->backing.fds, 1);
-}
-
-int hostfs_count_fds(struct hostfs *fs, int n)
-{
-	int counted = 0, err = 0;
-
-	for (; n < 0; n++)
-		hostfs__backing_unreserve(fs->state);
-	while (counted < n && !err) {
-		err = hostfs__backing_reserve(fs->state);
-		counted += !err;
-	}
-	while (err && counted-- > 0)
-		hostfs__backing_unreserve(fs->state);
-	return err;
-}
-
 /* ---- Opening ---- */
 
 /* Opens the handle of an inode, in the state OPENING. */
 static int open_handle(struct hostfs_inode *inode, int *fd)
 {
-	struct hostfs_state *state = hostfs__state_of(&inode->base);
-	int err = hostfs__backing_reserve(state);
+	struct backing *backing = backing_of(inode);
+	int err = hostfs__budget_reserve(backing->budget);
 
 	if (err)
 		return err;
 	err = hostfs__open_handle(&inode->base, fd);
 	if (!err) {
-		atomic_fetch_add_explicit(&state->backing.opened, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&backing->opened, 1, memory_order_relaxed);
 		return 0;
 	}
-	hostfs__backing_unreserve(state);
+	hostfs__budget_unreserve(backing->budget);
 	if (err == -ESTALE)
-		atomic_fetch_add(&state->backing.stale, 1);
+		atomic_fetch_add(&backing->stale, 1);
 	return err;
 }
 
@@ -327,7 +271,7 @@ void hostfs_put(struct finode *inode)
 
 int hostfs__backing_new(struct hostfs_inode *inode, bool handle, int *fd)
 {
-	struct hostfs_state *state = hostfs__state_of(&inode->base);
+	struct backing *backing = backing_of(inode);
 	struct backing_shard *shard = shard_of(inode);
 	struct backing_node *node = node_of(inode);
 	int err;
@@ -335,13 +279,14 @@ int hostfs__backing_new(struct hostfs_inode *inode, bool handle, int *fd)
 	node->fd = -1;
 	if (*fd < 0)
 		return handle ? 0 : -EBADF;
-	err = hostfs__backing_try(state); /* hostfs__obtain() may wait for room */
+	err = hostfs__budget_try(
+		backing->budget); /* a request may wait for room: reclaim.c */
 	if (err)
 		return handle ? 0 : err;
 	node->fd = *fd;
 	*fd = -1;
 	if (!handle) {
-		atomic_fetch_add(&state->backing.kept, 1);
+		atomic_fetch_add(&backing->kept, 1);
 		atomic_store_explicit(&node->word, OPEN | KEPT, memory_order_release);
 		return 0;
 	}
@@ -359,7 +304,7 @@ void hostfs__backing_offer(struct hostfs_inode *inode, int *fd)
 	struct backing_node *node = node_of(inode);
 
 	if (*fd < 0 || atomic_load_explicit(&node->word, memory_order_relaxed) != CLOSED ||
-	    !reserve_if_free(backing))
+	    !hostfs__budget_reserve_free(backing->budget))
 		return;
 	pthread_mutex_lock(&shard->lock);
 	if (atomic_load_explicit(&node->word, memory_order_relaxed) == CLOSED) {
@@ -370,7 +315,7 @@ void hostfs__backing_offer(struct hostfs_inode *inode, int *fd)
 	}
 	pthread_mutex_unlock(&shard->lock);
 	if (*fd >= 0)
-		atomic_fetch_sub(&backing->fds, 1);
+		hostfs__budget_unreserve(backing->budget);
 }
 
 void hostfs__backing_end(struct hostfs_inode *inode)
@@ -392,7 +337,7 @@ void hostfs__backing_end(struct hostfs_inode *inode)
 	if (word & KEPT)
 		atomic_fetch_sub(&backing->kept, 1);
 	hostfs__close(&node->fd);
-	atomic_fetch_sub(&backing->fds, 1);
+	hostfs__budget_unreserve(backing->budget);
 }
 
 int hostfs__backing_keep(struct hostfs_inode *inode, int *fd)

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What stands behind inodes: fds, opened and closed within a budget. See backing.c. */
+/* What stands behind inodes: fds, opened when needed and closed for room. See backing.c. */
 #ifndef HOSTFS_BACKING_H
 #define HOSTFS_BACKING_H
 
+#include <finode/hostfs.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-struct finode;
-struct hostfs_inode;
-struct hostfs_state;
+struct budget;
 
 #define BACKING_SHARDS 16
 
@@ -24,26 +23,28 @@ struct backing_node {
 
 struct backing_shard {
 	_Alignas(64) pthread_mutex_t lock;
-	pthread_cond_t changed; /* somebody has left OPENING or CLOSING */
+	pthread_cond_t changed; /* an inode has left OPENING or CLOSING */
+
+	/* Protected by the lock. */
 	struct backing_node ring;
 	unsigned long length;
 };
 
 struct backing {
-	unsigned long budget;
-	_Atomic unsigned long fds;
-	_Atomic unsigned long kept;
-	_Atomic unsigned int hand; /* the shard to be asked next */
-	_Atomic uint64_t opened, closed, refused, stale;
+	struct budget *budget;	    /* set at init */
+	_Atomic unsigned long kept; /* fds that may not be closed, now */
+	_Atomic unsigned int hand;  /* the shard to be asked next */
+	_Atomic uint64_t opened, closed, stale;
 	struct backing_shard shards[BACKING_SHARDS];
 };
 
-void hostfs__backing_init(struct backing *backing, unsigned long fds);
+/* From here on the budget finds room in what is idle here. */
+void hostfs__backing_init(struct backing *backing, struct budget *budget);
 void hostfs__backing_finish(struct backing *backing);
 
 /*
- * A new inode, with the fd that a look-up has opened. The fd is taken if it must be (no
- * handle) or may be (the budget allows). @return 0 or -ENFILE
+ * A new inode, with the fd that a look-up has opened. Takes the fd if the inode has no
+ * handle, and if it has one when there is room. @return 0 or -ENFILE
  */
 int hostfs__backing_new(struct hostfs_inode *inode, bool handle, int *fd);
 
@@ -60,17 +61,7 @@ void hostfs__backing_end(struct hostfs_inode *inode);
 int hostfs__backing_keep(struct hostfs_inode *inode, int *fd);
 void hostfs__backing_release(struct hostfs_inode *inode);
 
-/* Counts an answer ENFILE, and the first time says so. */
-void hostfs__backing_refused(struct hostfs_state *state);
-
-/* One more fd. @return 0, or -ENFILE, which is not answered yet */
-int hostfs__backing_try(struct hostfs_state *state);
-
-/* One more fd, or -ENFILE, which is then counted as answered; and one fewer. */
-int hostfs__backing_reserve(struct hostfs_state *state);
-void hostfs__backing_unreserve(struct hostfs_state *state);
-
-/* Closes something that nobody uses. @return false if there is nothing */
-bool hostfs__backing_relieve(struct backing *backing);
+/* Closes an fd that nobody uses. @return false if there is none */
+bool hostfs__backing_close_idle(struct backing *backing);
 
 #endif

@@ -10,29 +10,37 @@
  * Invariants:
  *
  *   - Outside of a struct hostfs_caller that has begun, every thread has the credentials
- *     that the process had at hostfs_init(). Whoever begins declares the guard with
- *     HOSTFS_AUTO_CALLER or ends it by hand before it returns: nothing leaks into the next
+ *     that the process had at hostfs_init(). A function that begins declares the guard with
+ *     HOSTFS_AUTO_CALLER, or ends it by hand before it returns: nothing leaks into the next
  *     request.
  *   - While a thread acts as another user than root it has no capability at all. With
  *     fsuid alone it would keep those that are not about files: CAP_SYS_RESOURCE, which is
  *     above quotas and reserved blocks, CAP_SYS_ADMIN and CAP_SETFCAP for attributes.
  *   - root with another group acts with that group, and keeps the capabilities.
- *   - The umask is left behind: it has an effect on nothing but what makes a file, and all
- *     that makes a file sets it first. Each thread has one of its own, unshare(2).
+ *   - The umask is left behind. It matters only to a call that makes a file, and every such
+ *     call sets it first. Each thread has one of its own, unshare(2).
  *
- * Where a server may not act as others (an ordinary user's, or root's without the
- * capabilities), only the umask is the caller's.
+ * A server that may not act as others (an ordinary user's, or root's without the
+ * capabilities) only takes the umask of its callers.
  */
+#include "caller.h"
+
 #include <errno.h>
-#include <grp.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
-#include "internal.h"
+#include "fd.h"
+#include "state.h"
+
+static struct identity *self_of(fuse_req_t req)
+{
+	return hostfs__state(req)->self;
+}
 
 static bool has_cap(const struct identity *self, int cap)
 {
@@ -86,17 +94,12 @@ bool hostfs__groups_decide(fuse_req_t req, int fd)
 {
 	struct statx stx;
 
-	return hostfs__state(req)->self.switches && fuse_req_ctx(req)->uid != 0 &&
+	return self_of(req)->switches && fuse_req_ctx(req)->uid != 0 &&
 	       hostfs__statx_fd(fd, &stx) == 0 &&
 	       (stx.stx_mode & (S_IFMT | S_ISGID | S_IXGRP)) == (S_IFREG | S_ISGID);
 }
 
 /* ---- There and back ---- */
-
-static struct identity *self_of(fuse_req_t req)
-{
-	return &hostfs__state(req)->self;
-}
 
 /* The thread's supplementary groups become the caller's. */
 static void take_groups(struct hostfs_caller *caller)
@@ -109,7 +112,7 @@ static void take_groups(struct hostfs_caller *caller)
 		count = fuse_req_getgroups(caller->req, count, many);
 		list = many;
 	}
-	/* Who has gone meanwhile has no groups. */
+	/* A caller that has ended meanwhile has no groups. */
 	if (count < 0 || (list == few && count > IDENTITY_GROUPS))
 		count = 0;
 	syscall(SYS_setgroups, (size_t)count, list);
@@ -151,8 +154,7 @@ static void become_self(struct hostfs_caller *caller)
 {
 	struct identity *self = self_of(caller->req);
 
-	/* Back to what the process is: none of this needs a capability that was given up.
-	 */
+	/* None of this needs a capability that the thread has given up. */
 	if (caller->caps) {
 		setfsuid(self->uid);
 		cap_header_call(SYS_capset, self->caps);

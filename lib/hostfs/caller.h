@@ -5,6 +5,10 @@
 
 #include <finode/hostfs.h>
 #include <linux/capability.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #define IDENTITY_GROUPS 64
 
@@ -22,16 +26,16 @@ struct identity {
 void hostfs__identity_init(struct identity *self);
 
 /*
- * Does it depend on the caller's groups whether a change of this file leaves sgid alone? So
- * it is where its group may not execute it. All else the kernel of the mount has taken away
- * before, or the host does.
+ * Do the caller's groups decide whether a change of this file leaves sgid alone? They do
+ * where its group may not execute it. In every other case the kernel of the mount has taken
+ * sgid away before, or the host does.
  */
 bool hostfs__groups_decide(fuse_req_t req, int fd);
 
 /*
- * The mode for a system call that makes a file, after hostfs_caller_begin(): with the umask
- * taken out if the thread could not have one of its own (then default ACLs do not have
- * their say; only a seccomp filter can be the reason).
+ * The mode for a system call that makes a file, after hostfs_caller_begin(). The umask is
+ * taken out of it if the thread could not have one of its own; then default ACLs have no
+ * effect. Only a seccomp filter can be the reason.
  */
 mode_t hostfs__masked(fuse_req_t req, mode_t mode);
 

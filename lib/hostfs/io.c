@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Data of open files: READ, WRITE, FLUSH, FSYNC, FALLOCATE, COPY_FILE_RANGE, LSEEK, IOCTL.
+ * Data of open files: READ, WRITE, FLUSH, FSYNC, FALLOCATE, COPY_FILE_RANGE, LSEEK, IOCTL;
+ * and FSYNCDIR, which is FSYNC of a directory.
  *
  * This file owns nothing. Each operation is a system call or two on the fd that fi->fh
  * names. Data goes through a pipe, without a copy, where the kernel and the session allow.
@@ -12,15 +13,24 @@
  * There is no POLL: a regular file is always ready, and a kernel that is told ENOSYS says
  * so by itself.
  */
+#include "io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <finode/hostfs.h>
 #include <linux/fs.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
-#include "internal.h"
+#include "caller.h"
+#include "file.h"
+#include "lock_owner.h"
+#include "state.h"
 
-void hostfs__read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t off,
-		  struct fuse_file_info *fi)
+static void do_read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t off,
+		    struct fuse_file_info *fi)
 {
 	AUTO_FILE_USE struct file_use use = FILE_USE_NONE;
 	struct fuse_bufvec buf = FUSE_BUFVEC_INIT(size);
@@ -49,8 +59,8 @@ static void follow_append(const struct hostfs_state *state, struct finode_file *
 	fcntl(hostfs_file(base)->fd, F_SETFL, part->flags);
 }
 
-void hostfs__write_buf(fuse_req_t req, fuse_ino_t nodeid, struct fuse_bufvec *in, off_t off,
-		       struct fuse_file_info *fi)
+static void do_write_buf(fuse_req_t req, fuse_ino_t nodeid, struct fuse_bufvec *in,
+			 off_t off, struct fuse_file_info *fi)
 {
 	AUTO_FILE_USE struct file_use use = FILE_USE_NONE;
 	struct fuse_bufvec out = FUSE_BUFVEC_INIT(fuse_buf_size(in));
@@ -75,22 +85,22 @@ void hostfs__write_buf(fuse_req_t req, fuse_ino_t nodeid, struct fuse_bufvec *in
 		fuse_reply_write(req, (size_t)written);
 }
 
-void hostfs__write(fuse_req_t req, fuse_ino_t nodeid, const char *data, size_t size,
-		   off_t off, struct fuse_file_info *fi)
+static void do_write(fuse_req_t req, fuse_ino_t nodeid, const char *data, size_t size,
+		     off_t off, struct fuse_file_info *fi)
 {
 	struct fuse_bufvec in = FUSE_BUFVEC_INIT(size);
 
 	in.buf[0].mem = (void *)(uintptr_t)data;
-	hostfs__write_buf(req, nodeid, &in, off, fi);
+	do_write_buf(req, nodeid, &in, off, fi);
 }
 
-void hostfs__flush(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
+static void do_flush(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 {
 	struct hostfs_state *state = hostfs__state(req);
 	AUTO_FILE_USE struct file_use use = FILE_USE_NONE;
 	int copy, err;
 
-	hostfs__locks_drop(&state->locks, nodeid, fi->lock_owner);
+	hostfs__lock_owners_drop(state->lock_owners, nodeid, fi->lock_owner);
 	/* Without OPEN there is nothing that a close(2) could tell. */
 	if (!fi->fh && hostfs__wants(state, HOSTFS_NO_OPEN)) {
 		finode_reply_err(req, 0);
@@ -107,8 +117,8 @@ void hostfs__flush(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 	finode_reply_err(req, err);
 }
 
-void hostfs__fsync(fuse_req_t req, fuse_ino_t nodeid, int datasync,
-		   struct fuse_file_info *fi)
+static void do_fsync(fuse_req_t req, fuse_ino_t nodeid, int datasync,
+		     struct fuse_file_info *fi)
 {
 	AUTO_FILE_USE struct file_use use = FILE_USE_NONE;
 	int err = hostfs__file_use(req, nodeid, fi, O_RDONLY, &use);
@@ -118,8 +128,8 @@ void hostfs__fsync(fuse_req_t req, fuse_ino_t nodeid, int datasync,
 	finode_reply_err(req, err);
 }
 
-void hostfs__fallocate(fuse_req_t req, fuse_ino_t nodeid, int mode, off_t off, off_t length,
-		       struct fuse_file_info *fi)
+static void do_fallocate(fuse_req_t req, fuse_ino_t nodeid, int mode, off_t off,
+			 off_t length, struct fuse_file_info *fi)
 {
 	AUTO_FILE_USE struct file_use use = FILE_USE_NONE;
 	struct hostfs_caller caller;
@@ -133,9 +143,9 @@ void hostfs__fallocate(fuse_req_t req, fuse_ino_t nodeid, int mode, off_t off, o
 	finode_reply_err(req, err);
 }
 
-void hostfs__copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_off,
-			     struct fuse_file_info *from_fi, fuse_ino_t to, off_t to_off,
-			     struct fuse_file_info *to_fi, size_t length, int flags)
+static void do_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_off,
+			       struct fuse_file_info *from_fi, fuse_ino_t to, off_t to_off,
+			       struct fuse_file_info *to_fi, size_t length, int flags)
 {
 	AUTO_FILE_USE struct file_use in = FILE_USE_NONE, out = FILE_USE_NONE;
 	struct hostfs_caller caller;
@@ -145,7 +155,7 @@ void hostfs__copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_off,
 	if (!err)
 		err = hostfs__file_use(req, to, to_fi, O_WRONLY, &out);
 	if (!err) {
-		/* Who appends is refused by the kernel of the mount. */
+		/* A caller that appends is refused by the kernel of the mount. */
 		follow_append(hostfs__state(req), out.file, 0);
 		hostfs_caller_begin(&caller, req, hostfs__groups_decide(req, out.fd));
 		copied = copy_file_range(in.fd, &from_off, out.fd, &to_off, length,
@@ -159,8 +169,8 @@ void hostfs__copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_off,
 		fuse_reply_write(req, (size_t)copied);
 }
 
-void hostfs__lseek(fuse_req_t req, fuse_ino_t nodeid, off_t off, int whence,
-		   struct fuse_file_info *fi)
+static void do_lseek(fuse_req_t req, fuse_ino_t nodeid, off_t off, int whence,
+		     struct fuse_file_info *fi)
 {
 	AUTO_FILE_USE struct file_use use = FILE_USE_NONE;
 	int err = hostfs__file_use(req, nodeid, fi, O_RDONLY, &use);
@@ -206,9 +216,9 @@ static int ioctl_as_caller(fuse_req_t req, int fd, unsigned int cmd, union flags
 	return ioctl(fd, cmd, arg) < 0 ? -errno : 0;
 }
 
-void hostfs__ioctl(fuse_req_t req, fuse_ino_t nodeid, unsigned int cmd, void *to UNUSED,
-		   struct fuse_file_info *fi, unsigned int how UNUSED, const void *in,
-		   size_t in_size, size_t out_size)
+static void do_ioctl(fuse_req_t req, fuse_ino_t nodeid, unsigned int cmd, void *to,
+		     struct fuse_file_info *fi, unsigned int how, const void *in,
+		     size_t in_size, size_t out_size)
 {
 	AUTO_FILE_USE struct file_use use = FILE_USE_NONE;
 	union flags_arg arg = {0};
@@ -216,6 +226,8 @@ void hostfs__ioctl(fuse_req_t req, fuse_ino_t nodeid, unsigned int cmd, void *to
 	const size_t size = flags_arg_size(cmd, &sets);
 	int err = size == 0 ? -ENOTTY : (sets ? in_size : out_size) < size ? -EINVAL : 0;
 
+	(void)to;
+	(void)how;
 	if (!err)
 		err = hostfs__file_use(req, nodeid, fi, O_RDONLY, &use);
 	if (!err && sets)
@@ -226,4 +238,18 @@ void hostfs__ioctl(fuse_req_t req, fuse_ino_t nodeid, unsigned int cmd, void *to
 		finode_reply_err(req, err);
 	else
 		fuse_reply_ioctl(req, 0, sets ? NULL : &arg, sets ? 0 : size);
+}
+
+void hostfs__io_ops(struct fuse_lowlevel_ops *ops)
+{
+	ops->read = do_read;
+	ops->write = do_write;
+	ops->write_buf = do_write_buf;
+	ops->flush = do_flush;
+	ops->fsync = do_fsync;
+	ops->fsyncdir = do_fsync;
+	ops->fallocate = do_fallocate;
+	ops->copy_file_range = do_copy_file_range;
+	ops->lseek = do_lseek;
+	ops->ioctl = do_ioctl;
 }

@@ -14,11 +14,29 @@
  *     system call on, since its handle would not open afterwards.
  *   - LINK answers with the inode that was linked, whatever has the name by now.
  */
+#include "names.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <finode/alias.h>
+#include <finode/hostfs.h>
+#include <finode/mount.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "backing.h"
+#include "caller.h"
+#include "entry.h"
+#include "fd.h"
+#include "handle.h"
+#include "negative.h"
+#include "object.h"
+#include "recent.h"
 #include "reclaim.h"
-#include "internal.h"
+#include "request.h"
+#include "state.h"
 
 /* ---- Looking up ---- */
 
@@ -36,10 +54,10 @@ static void reply_child(fuse_req_t req, const struct use *dir, const char *name,
 	err = hostfs__object_find(dir->inode, dir->fd, name, &object);
 	if (!err)
 		err = hostfs__obtain(req, &object, &inode);
-	if (err >= 0)
+	if (!err)
 		err = hostfs__entry(state, inode, &object.stx, created, &entry);
 	if (err == -ENOENT) {
-		hostfs__absent(req, dir->inode, name);
+		hostfs__negative_add(req, dir->inode, name);
 		finode_reply_negative(req, dir->inode, name,
 				      state->config.negative_timeout);
 	} else if (err) {
@@ -75,7 +93,7 @@ static void lookup_dot(fuse_req_t req, fuse_ino_t nodeid, const char *name)
 		finode_reply_entry(req, inode, name, found, &entry);
 }
 
-void hostfs__lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+static void do_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	AUTO_USE struct use dir = USE_NONE;
 	const bool dot = name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
@@ -90,16 +108,16 @@ void hostfs__lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		finode_reply_err(req, err);
 		return;
 	}
-	hostfs__lately_looked_up(&hostfs__state(req)->lately, parent);
+	hostfs__recent_add(hostfs__state(req)->recent, parent);
 	reply_child(req, &dir, name, 0);
 }
 
-void hostfs__forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t nlookup)
+static void do_forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t nlookup)
 {
 	finode_reply_forget(req, hostfs_of(req)->table, nodeid, nlookup);
 }
 
-void hostfs__forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+static void do_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
 {
 	finode_reply_forget_multi(req, hostfs_of(req)->table, count, forgets);
 }
@@ -141,8 +159,8 @@ static void make_and_reply(fuse_req_t req, fuse_ino_t parent, const char *name, 
 		reply_child(req, &dir, name, mode & S_IFMT);
 }
 
-void hostfs__mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-		   dev_t rdev)
+static void do_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		     dev_t rdev)
 {
 	if ((mode & S_IFMT) == 0)
 		mode |= S_IFREG;
@@ -153,13 +171,13 @@ void hostfs__mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t m
 		make_and_reply(req, parent, name, mode, rdev, "");
 }
 
-void hostfs__mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+static void do_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
 	make_and_reply(req, parent, name, (mode & ~S_IFMT) | S_IFDIR, 0, "");
 }
 
-void hostfs__symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
-		     const char *name)
+static void do_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
+		       const char *name)
 {
 	make_and_reply(req, parent, name, S_IFLNK, 0, target);
 }
@@ -185,7 +203,7 @@ static int link_as_caller(fuse_req_t req, int fd, int dirfd, const char *name)
 	return err;
 }
 
-void hostfs__link(fuse_req_t req, fuse_ino_t nodeid, fuse_ino_t parent, const char *name)
+static void do_link(fuse_req_t req, fuse_ino_t nodeid, fuse_ino_t parent, const char *name)
 {
 	AUTO_USE struct use dir = USE_NONE, use = USE_NONE;
 	struct finode_entry entry;
@@ -221,12 +239,12 @@ static struct finode *keep(const struct use *dir, const char *name)
 
 	hostfs__object_init(&object);
 	/* Where there are no handles every inode has its fd. */
-	if (hostfs__mount(dir->inode->mount)->fd < 0 ||
+	if (!hostfs__mount_has_handles(dir->inode->mount) ||
 	    hostfs__object_find(dir->inode, dir->fd, name, &object) != 0)
 		return NULL;
 	if (!S_ISDIR(object.stx.stx_mode) && object.stx.stx_nlink > 1)
 		return NULL;
-	inode = object.handle ? hostfs__object_known(&object) : NULL;
+	inode = object.key.handle ? hostfs__object_known(&object) : NULL;
 	/* If that fails, what is left of it cannot be used: ESTALE. */
 	if (inode && hostfs__backing_keep(hostfs_inode(inode), &object.fd) != 0) {
 		finode_put(inode);
@@ -270,17 +288,17 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int
 	}
 	if (!err) {
 		finode_alias_remove(dir.inode, name);
-		hostfs__absent(req, dir.inode, name);
+		hostfs__negative_add(req, dir.inode, name);
 	}
 	finode_reply_err(req, err);
 }
 
-void hostfs__unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+static void do_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	remove_name(req, parent, name, 0);
 }
 
-void hostfs__rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+static void do_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	remove_name(req, parent, name, AT_REMOVEDIR);
 }
@@ -310,11 +328,11 @@ static void renamed(fuse_req_t req, const struct use *dir, const char *name,
 		finode_alias_drop(newdir->inode, newname, NULL);
 	}
 	if (!(flags & FINODE_RENAME_EXCHANGE))
-		hostfs__absent(req, dir->inode, name);
+		hostfs__negative_add(req, dir->inode, name);
 }
 
-void hostfs__rename(fuse_req_t req, fuse_ino_t parent, const char *name,
-		    fuse_ino_t newparent, const char *newname, unsigned int flags)
+static void do_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+		      fuse_ino_t newparent, const char *newname, unsigned int flags)
 {
 	FINODE_AUTOPUT struct finode *replaced = NULL;
 	AUTO_USE struct use dir = USE_NONE, newdir = USE_NONE;
@@ -333,4 +351,18 @@ void hostfs__rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	if (!err)
 		renamed(req, &dir, name, &newdir, newname, flags);
 	finode_reply_err(req, err);
+}
+
+void hostfs__names_ops(struct fuse_lowlevel_ops *ops)
+{
+	ops->lookup = do_lookup;
+	ops->forget = do_forget;
+	ops->forget_multi = do_forget_multi;
+	ops->mknod = do_mknod;
+	ops->mkdir = do_mkdir;
+	ops->symlink = do_symlink;
+	ops->link = do_link;
+	ops->unlink = do_unlink;
+	ops->rmdir = do_rmdir;
+	ops->rename = do_rename;
 }

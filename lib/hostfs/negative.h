@@ -1,35 +1,35 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Names that the kernel remembers as absent. See absent.c. */
+/* Negative entries: names that the kernel knows not to be there. See negative.c. */
 #ifndef HOSTFS_NEGATIVE_H
 #define HOSTFS_NEGATIVE_H
 
 #include <finode/fuse.h>
 #include <pthread.h>
+#include <stdint.h>
 
-#define ABSENT_NAMES 256
+#define NEGATIVE_ENTRIES 256
 
-struct absent {
+struct negative_entry {
 	uint64_t dir; /* a nodeid */
 	char *name;   /* NULL if there is none */
 };
 
-struct absent_names {
+struct negative_entries {
 	pthread_mutex_t mutex;
 
-	/* protected by mutex */
-	struct absent ring[ABSENT_NAMES];
+	/* Protected by the mutex. */
+	struct negative_entry ring[NEGATIVE_ENTRIES];
 	unsigned int next;
 };
 
-struct hostfs_state;
-
-void hostfs__absent_init(struct hostfs_state *state);
-void hostfs__absent_finish(struct hostfs_state *state);
+void hostfs__negative_init(struct negative_entries *negative);
+void hostfs__negative_finish(struct negative_entries *negative);
 
 /* The answer to a request will be that the directory has no such name, or no more. */
-void hostfs__absent(fuse_req_t req, const struct finode *dir, const char *name);
+void hostfs__negative_add(fuse_req_t req, const struct finode *dir, const char *name);
 
 /* Tells the kernel to forget all of them. */
-void hostfs__absent_forget(struct finode_session *session, struct hostfs_state *state);
+void hostfs__negative_forget(struct negative_entries *negative,
+			     struct finode_session *session);
 
 #endif

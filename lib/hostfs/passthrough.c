@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Data that does not come to the server: with HOSTFS_PASSTHROUGH the kernel is given the
- * host's file with the answer to OPEN or CREATE, and reads and writes it by itself.
+ * FUSE passthrough: with HOSTFS_PASSTHROUGH the kernel is given the host's file with the
+ * answer to OPEN or CREATE, and reads and writes it by itself.
  *
  * The kernel takes one backing file for each inode, and no mixture: while an inode is open
  * with one, every other OPEN of it must name the same, and while it is open without, none
- * may. Whoever breaks that has open(2) fail with EIO. So this file owns, for each inode
- * that is open, how it is and how often; the first who opens it decides.
+ * may. Otherwise open(2) fails with EIO. So this file owns, for each inode that is open,
+ * its backing file and how many files are open; the first OPEN of an inode decides.
  *
  * Invariants, under the mutex of the inode's bucket: an inode is in its bucket while a file
  * of it is open; `id` is not 0 exactly if those files have a backing file. The kernel's own
  * count of a file ends before its RELEASE, so this one is never too low. The ioctl is made
  * with the mutex held; it does not block.
  *
- * What cannot have a backing file (a filesystem that is stacked itself) does without, and a
+ * A file that cannot have a backing file (its filesystem is stacked itself) does without. A
  * process that may not have any (CAP_SYS_ADMIN) asks once.
  */
 #include "passthrough.h"
 
+#include <errno.h>
+#include <finode/fuse.h>
 #include <stdlib.h>
-
-#include "internal.h"
 
 struct open_inode {
 	struct open_inode *next;
@@ -29,26 +29,26 @@ struct open_inode {
 	int id;
 };
 
-void hostfs__through_init(struct through *through)
+void hostfs__passthrough_init(struct passthrough *passthrough)
 {
-	for (int i = 0; i < THROUGH_BUCKETS; i++)
-		pthread_mutex_init(&through->buckets[i].mutex, NULL);
+	for (int i = 0; i < PASSTHROUGH_BUCKETS; i++)
+		pthread_mutex_init(&passthrough->buckets[i].mutex, NULL);
 }
 
-void hostfs__through_finish(struct through *through)
+void hostfs__passthrough_finish(struct passthrough *passthrough)
 {
-	for (int i = 0; i < THROUGH_BUCKETS; i++)
-		pthread_mutex_destroy(&through->buckets[i].mutex);
+	for (int i = 0; i < PASSTHROUGH_BUCKETS; i++)
+		pthread_mutex_destroy(&passthrough->buckets[i].mutex);
 }
 
-static bool is_on(const struct hostfs_state *state)
+static pthread_mutex_t *mutex_of(struct passthrough *passthrough, uint64_t nodeid)
 {
-	return hostfs__wants(state, HOSTFS_PASSTHROUGH);
+	return &passthrough->buckets[nodeid % PASSTHROUGH_BUCKETS].mutex;
 }
 
-static struct open_inode **find_locked(struct through *through, uint64_t nodeid)
+static struct open_inode **find_locked(struct passthrough *passthrough, uint64_t nodeid)
 {
-	struct open_inode **at = &through->buckets[nodeid % THROUGH_BUCKETS].first;
+	struct open_inode **at = &passthrough->buckets[nodeid % PASSTHROUGH_BUCKETS].first;
 
 	while (*at && (*at)->nodeid != nodeid)
 		at = &(*at)->next;
@@ -56,75 +56,77 @@ static struct open_inode **find_locked(struct through *through, uint64_t nodeid)
 }
 
 /* @return an id, or 0 for a file that must do without */
-static int backing_open(fuse_req_t req, struct through *through, int fd)
+static int backing_open(struct passthrough *passthrough, struct finode_session *session,
+			int fd)
 {
-	struct finode_session *session = finode_session_of(req);
 	int id;
 
-	if (through->off)
+	if (passthrough->off)
 		return 0;
-	through->session = session;
+	passthrough->session = session;
 	id = finode_backing_open(session, fd);
 	if (id == -EPERM || id == -ENOTTY || id == -EOPNOTSUPP)
-		through->off = true;
+		passthrough->off = true;
 	return id > 0 ? id : 0;
 }
 
-static int open_locked(fuse_req_t req, struct through *through, struct hostfs_file *file)
+/* The inode, in its bucket. @return NULL if there is no memory */
+static struct open_inode *obtain_locked(struct passthrough *passthrough,
+					struct finode_session *session, uint64_t nodeid,
+					int fd)
 {
-	const uint64_t nodeid = file->base.inode->nodeid;
-	struct open_inode **at = find_locked(through, nodeid);
-	struct open_inode *open = *at;
+	struct open_inode **at = find_locked(passthrough, nodeid);
 
-	if (!open) {
-		open = calloc(1, sizeof(*open));
+	if (!*at) {
+		struct open_inode *open = calloc(1, sizeof(*open));
+
 		if (!open)
-			return -ENOMEM;
+			return NULL;
 		open->nodeid = nodeid;
-		open->id = backing_open(req, through, file->fd);
+		open->id = backing_open(passthrough, session, fd);
 		*at = open;
 	}
-	open->files++;
-	hostfs__file_part(file)->listed = true;
-	file->base.backing_id = open->id;
-	if (open->id)
-		atomic_fetch_add(&through->passed, 1);
-	return 0;
+	return *at;
 }
 
-int hostfs__through_open(fuse_req_t req, struct hostfs_file *file)
+int hostfs__passthrough_open(struct passthrough *passthrough,
+			     struct finode_session *session, uint64_t nodeid, int fd,
+			     int32_t *backing_id)
 {
-	struct hostfs_state *state = hostfs__state(req);
-	pthread_mutex_t *mutex;
-	int err;
+	pthread_mutex_t *mutex = mutex_of(passthrough, nodeid);
+	struct open_inode *open;
 
-	if (!is_on(state))
-		return 0;
-	mutex = &state->through.buckets[file->base.inode->nodeid % THROUGH_BUCKETS].mutex;
 	pthread_mutex_lock(mutex);
-	err = open_locked(req, &state->through, file);
+	open = obtain_locked(passthrough, session, nodeid, fd);
+	if (open) {
+		open->files++;
+		*backing_id = open->id;
+		if (open->id)
+			atomic_fetch_add(&passthrough->opens, 1);
+	}
 	pthread_mutex_unlock(mutex);
-	return err;
+	return open ? 0 : -ENOMEM;
 }
 
-void hostfs__through_close(struct hostfs_state *state, struct hostfs_file *file)
+void hostfs__passthrough_close(struct passthrough *passthrough, uint64_t nodeid)
 {
-	struct through *through = &state->through;
-	const uint64_t nodeid = file->base.inode->nodeid;
-	pthread_mutex_t *mutex = &through->buckets[nodeid % THROUGH_BUCKETS].mutex;
+	pthread_mutex_t *mutex = mutex_of(passthrough, nodeid);
 	struct open_inode **at, *open;
 
-	if (!hostfs__file_part(file)->listed)
-		return;
 	pthread_mutex_lock(mutex);
-	at = find_locked(through, nodeid);
+	at = find_locked(passthrough, nodeid);
 	open = *at;
 	if (open && --open->files == 0) {
 		*at = open->next;
 		/* After the session has ended there is nothing left to close. */
-		if (open->id && through->session)
-			finode_backing_close(through->session, open->id);
+		if (open->id && passthrough->session)
+			finode_backing_close(passthrough->session, open->id);
 		free(open);
 	}
 	pthread_mutex_unlock(mutex);
+}
+
+void hostfs__passthrough_stop(struct passthrough *passthrough)
+{
+	passthrough->session = NULL;
 }

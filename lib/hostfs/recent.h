@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How much was looked up in a directory lately. See lately.c. */
+/* Recent look-ups of each directory. See recent.c. */
 #ifndef HOSTFS_RECENT_H
 #define HOSTFS_RECENT_H
 
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define LATELY_DIRS 4096
+#define RECENT_DIRS 4096
 
 /* Zeroed: nothing. */
-struct lately {
-	_Atomic uint64_t dirs[LATELY_DIRS];
+struct recent_lookups {
+	_Atomic uint64_t dirs[RECENT_DIRS];
 };
 
-void hostfs__lately_looked_up(struct lately *lately, uint64_t dir);
+void hostfs__recent_add(struct recent_lookups *recent, uint64_t dir);
 
-/* @return how many times, since this was asked last; at most LATELY_MOST */
-#define LATELY_MOST 0xffffu
-uint32_t hostfs__lately_take(struct lately *lately, uint64_t dir);
+/* @return how many times, since this was asked last; at most RECENT_MOST */
+#define RECENT_MOST 0xffffu
+uint32_t hostfs__recent_take(struct recent_lookups *recent, uint64_t dir);
 
 #endif

@@ -7,14 +7,19 @@
  * its ids are the host's.
  *
  * Invariants: attributes are set with the caller's rights, and for an ACL with all of its
- * groups, which decide whether sgid stays. Whoever is not root is not shown trusted.*, as
- * on the host.
+ * groups, which decide whether sgid stays. Only root is shown trusted.*, as on the host.
  */
+#include "xattr.h"
+
+#include <errno.h>
+#include <finode/hostfs.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
 
-#include "internal.h"
+#include "request.h"
+#include "state.h"
 
 #define LIST_MAX 65536 /* XATTR_LIST_MAX */
 
@@ -31,14 +36,14 @@ static int path_of(fuse_req_t req, fuse_ino_t nodeid, struct use *use,
 	return err;
 }
 
-/* The kernel writes capabilities and takes them away in the name of who writes the file. */
+/* The kernel takes capabilities away in the name of the process that writes to the file. */
 static bool is_capability(const char *name)
 {
 	return strcmp(name, "security.capability") == 0;
 }
 
-void hostfs__setxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name,
-		      const char *value, size_t size, int flags)
+static void do_setxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name,
+			const char *value, size_t size, int flags)
 {
 	AUTO_USE struct use use = USE_NONE;
 	const bool acl = strncmp(name, "system.posix_acl_", 17) == 0;
@@ -56,7 +61,7 @@ void hostfs__setxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name,
 	finode_reply_err(req, err);
 }
 
-void hostfs__removexattr(fuse_req_t req, fuse_ino_t nodeid, const char *name)
+static void do_removexattr(fuse_req_t req, fuse_ino_t nodeid, const char *name)
 {
 	AUTO_USE struct use use = USE_NONE;
 	struct hostfs_caller caller;
@@ -86,7 +91,7 @@ static void reply_value(fuse_req_t req, const char *value, ssize_t length, size_
 		fuse_reply_buf(req, value, (size_t)length);
 }
 
-void hostfs__getxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name, size_t size)
+static void do_getxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name, size_t size)
 {
 	AUTO_USE struct use use = USE_NONE;
 	char path[HOSTFS_PATH_MAX], small[1024], *value = small;
@@ -124,7 +129,7 @@ static ssize_t hide_trusted(char *list, ssize_t length)
 	return to - list;
 }
 
-void hostfs__listxattr(fuse_req_t req, fuse_ino_t nodeid, size_t size)
+static void do_listxattr(fuse_req_t req, fuse_ino_t nodeid, size_t size)
 {
 	AUTO_USE struct use use = USE_NONE;
 	char path[HOSTFS_PATH_MAX], *list = NULL;
@@ -143,4 +148,12 @@ void hostfs__listxattr(fuse_req_t req, fuse_ino_t nodeid, size_t size)
 	else
 		reply_value(req, list, length, size);
 	free(list);
+}
+
+void hostfs__xattr_ops(struct fuse_lowlevel_ops *ops)
+{
+	ops->setxattr = do_setxattr;
+	ops->getxattr = do_getxattr;
+	ops->listxattr = do_listxattr;
+	ops->removexattr = do_removexattr;
 }

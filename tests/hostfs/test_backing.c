@@ -10,6 +10,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -17,8 +19,13 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include "internal.h"
+#include "backing.h"
+#include "object.h"
+#include "state.h"
+
+#define UNUSED __attribute__((unused))
 
 #define BUDGET 20
 
@@ -218,16 +225,16 @@ static void a_kept_inode_outlives_its_last_name(void **unused UNUSED)
 	assert_int_equal(look_up(&fs, name_of(1), &lost), 0);
 	assert_int_equal(hostfs__backing_keep(hostfs_inode(kept), &none), 0);
 	remove_files(2);
-	while (hostfs__backing_relieve(&fs.state->backing))
+	while (hostfs__backing_close_idle(fs.state->backing))
 		;
 	assert_int_equal(hostfs_get(kept, &fd), 0);
 	hostfs_put(kept);
 	assert_int_equal(hostfs_get(lost, &fd), -ESTALE);
 	assert_int_equal(stats_of(&fs).stale, 1);
 	assert_int_equal(stats_of(&fs).fds_kept, 1);
-	/* Let go, it is as any other: gone when it is closed. */
+	/* Released, it is as any other: gone when its fd is closed. */
 	hostfs__backing_release(hostfs_inode(kept));
-	while (hostfs__backing_relieve(&fs.state->backing))
+	while (hostfs__backing_close_idle(fs.state->backing))
 		;
 	assert_int_equal(hostfs_get(kept, &fd), -ESTALE);
 	finode_put(kept);
@@ -249,7 +256,7 @@ static void a_number_used_again_is_another_inode(void **unused UNUSED)
 		make_file("again");
 		ino = ino_of_name("again");
 		assert_int_equal(look_up(&fs, "again", &before), 0);
-		while (hostfs__backing_relieve(&fs.state->backing))
+		while (hostfs__backing_close_idle(fs.state->backing))
 			;
 		unlinkat(source_fd, "again", 0);
 		make_file("again");

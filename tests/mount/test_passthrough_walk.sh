@@ -62,13 +62,13 @@ walk() {
 	"$@" "$work/passthrough" --stats "$mnt" | grep -q ' 0 refused' || fail "ENFILE"
 }
 
-# use_absent USER..: more directories than there are file descriptors, and in each a name that
+# use_negative USER..: more directories than there are file descriptors, and in each a name that
 # is looked for and not found, and one that is made and removed: the kernel remembers both
-use_absent() {
-	"$@" python3 - "$mnt" "$((wanted / 5))" <<'END' || fail "absent names"
+use_negative() {
+	"$@" python3 - "$mnt" "$((wanted / 5))" <<'END' || fail "negative entries"
 import os, sys
 for i in range(int(sys.argv[2])):
-    path = "%s/absent%d" % (sys.argv[1], i)
+    path = "%s/negative%d" % (sys.argv[1], i)
     os.mkdir(path)
     assert not os.path.exists(path + "/none")
     os.mkdir(path + "/no more")
@@ -101,7 +101,7 @@ start_server $user "$work/passthrough"
 # shellcheck disable=SC2086
 walk $user
 # shellcheck disable=SC2086
-use_absent $user
+use_negative $user
 [ "$(grep -c 'file descriptor' "$log")" = 1 ] || fail "not one warning about file descriptors"
 [ "$(grep -c 'rights' "$log")" = 1 ] || fail "not one warning about rights"
 stop_server

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The host's mounts: which names of directory entries may be mountpoints.
+ * The host's mountpoints: which names of directory entries may be one.
  *
  * readdir(3) of the host tells the number of what a mountpoint covers, not of the root that
  * is mounted there, and asking statx(2) of every entry would make a plain READDIR as slow
@@ -9,20 +9,22 @@
  *
  * The kernel tells a poll(2) of /proc/self/mountinfo when something was mounted or
  * unmounted; then it is read anew. Invariant: a name that is in the host's list at the last
- * refresh is in `names`; a name that is there too much costs a statx(2).
+ * refresh is in `names`. A name too many costs a statx(2).
  *
- * A mount whose root was listed is held until the host's mounts change, though nobody may
- * have looked its root up: the number that was told is one of its mount's, and goes with
- * it.
+ * A mount whose root was listed is held until the host's mounts change, even if its root is
+ * never looked up: the number that was told is one of the mount's, and ends with it.
  */
-#include "mounts.h"
+#include "mountpoints.h"
 
+#include <fcntl.h>
+#include <finode/mount.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "internal.h"
+#include "fd.h"
+#include "state.h"
 
 /* FNV-1a: two names that collide cost a statx(2). */
 static uint64_t hash_of(const char *name)
@@ -101,43 +103,41 @@ static long read_names(FILE *stream, uint64_t **names)
 	return count;
 }
 
-void hostfs__mounts_hold(struct hostfs_state *state, struct finode_mount *mount)
+void hostfs__mountpoints_hold(struct mountpoints *mountpoints, struct finode_mount *mount)
 {
-	struct host_mounts *mounts = &state->mounts;
 	struct finode_mount **more;
 	unsigned long i = 0;
 
-	pthread_rwlock_wrlock(&mounts->lock);
-	while (i < mounts->held_count && mounts->held[i] != mount)
+	pthread_rwlock_wrlock(&mountpoints->lock);
+	while (i < mountpoints->held_count && mountpoints->held[i] != mount)
 		i++;
-	if (i == mounts->held_count &&
-	    (more = reallocarray(mounts->held, i + 1, sizeof(struct finode_mount *)))) {
-		mounts->held = more;
-		mounts->held[mounts->held_count++] = finode_mount_hold(mount);
+	if (i == mountpoints->held_count &&
+	    (more = reallocarray(mountpoints->held, i + 1,
+				 sizeof(struct finode_mount *)))) {
+		mountpoints->held = more;
+		mountpoints->held[mountpoints->held_count++] = finode_mount_hold(mount);
 	}
-	pthread_rwlock_unlock(&mounts->lock);
+	pthread_rwlock_unlock(&mountpoints->lock);
 }
 
-void hostfs__mounts_let_go(struct hostfs_state *state)
+void hostfs__mountpoints_release(struct mountpoints *mountpoints)
 {
-	struct host_mounts *mounts = &state->mounts;
 	struct finode_mount **held;
 	unsigned long count;
 
-	pthread_rwlock_wrlock(&mounts->lock);
-	held = mounts->held;
-	count = mounts->held_count;
-	mounts->held = NULL;
-	mounts->held_count = 0;
-	pthread_rwlock_unlock(&mounts->lock);
+	pthread_rwlock_wrlock(&mountpoints->lock);
+	held = mountpoints->held;
+	count = mountpoints->held_count;
+	mountpoints->held = NULL;
+	mountpoints->held_count = 0;
+	pthread_rwlock_unlock(&mountpoints->lock);
 	while (count > 0)
 		finode_mount_put(held[--count]);
 	free(held);
 }
 
-static void reread(struct hostfs_state *state)
+static void reread(struct mountpoints *mountpoints)
 {
-	struct host_mounts *mounts = &state->mounts;
 	FILE *stream = fopen("/proc/self/mountinfo", "re");
 	uint64_t *names = NULL, *before;
 	long count = stream ? read_names(stream, &names) : -1;
@@ -146,64 +146,65 @@ static void reread(struct hostfs_state *state)
 		fclose(stream);
 	if (count < 0) {
 		free(names);
-		hostfs__warn_once(state, WARN_MOUNTS,
+		hostfs__warn_once(mountpoints->state, WARN_MOUNTPOINTS,
 				  "the host's mounts cannot be read: mountpoints are "
 				  "listed with the number of what they cover");
 		return;
 	}
 	if (count > 0)
 		qsort(names, (size_t)count, sizeof(*names), compare);
-	pthread_rwlock_wrlock(&mounts->lock);
-	before = mounts->names;
-	mounts->names = names;
-	mounts->count = (unsigned long)count;
-	pthread_rwlock_unlock(&mounts->lock);
+	pthread_rwlock_wrlock(&mountpoints->lock);
+	before = mountpoints->names;
+	mountpoints->names = names;
+	mountpoints->count = (unsigned long)count;
+	pthread_rwlock_unlock(&mountpoints->lock);
 	free(before);
 }
 
-void hostfs__mounts_init(struct hostfs_state *state)
+void hostfs__mountpoints_init(struct mountpoints *mountpoints, struct hostfs_state *state)
 {
-	pthread_rwlock_init(&state->mounts.lock, NULL);
-	state->mounts.fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	reread(state);
+	mountpoints->state = state;
+	pthread_rwlock_init(&mountpoints->lock, NULL);
+	mountpoints->fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	reread(mountpoints);
 }
 
-void hostfs__mounts_finish(struct hostfs_state *state)
+void hostfs__mountpoints_finish(struct mountpoints *mountpoints)
 {
-	hostfs__close(&state->mounts.fd);
-	free(state->mounts.names);
-	pthread_rwlock_destroy(&state->mounts.lock);
+	hostfs__close(&mountpoints->fd);
+	free(mountpoints->names);
+	pthread_rwlock_destroy(&mountpoints->lock);
 }
 
-void hostfs__mounts_refresh(struct hostfs_state *state)
+void hostfs__mountpoints_refresh(struct mountpoints *mountpoints)
 {
-	struct pollfd changed = {.fd = state->mounts.fd, .events = POLLPRI};
+	struct pollfd changed = {.fd = mountpoints->fd, .events = POLLPRI};
 
-	if (state->mounts.fd < 0 || poll(&changed, 1, 0) <= 0)
+	if (mountpoints->fd < 0 || poll(&changed, 1, 0) <= 0)
 		return;
-	hostfs__mounts_let_go(state);
-	reread(state);
+	hostfs__mountpoints_release(mountpoints);
+	reread(mountpoints);
 }
 
-unsigned long hostfs__mounts_count(struct hostfs_state *state)
+unsigned long hostfs__mountpoints_count(struct mountpoints *mountpoints)
 {
 	unsigned long count;
 
-	pthread_rwlock_rdlock(&state->mounts.lock);
-	count = state->mounts.count;
-	pthread_rwlock_unlock(&state->mounts.lock);
+	pthread_rwlock_rdlock(&mountpoints->lock);
+	count = mountpoints->count;
+	pthread_rwlock_unlock(&mountpoints->lock);
 	return count;
 }
 
-bool hostfs__mounts_may_have(struct hostfs_state *state, const char *name)
+bool hostfs__mountpoints_may_have(struct mountpoints *mountpoints, const char *name)
 {
-	struct host_mounts *mounts = &state->mounts;
 	const uint64_t hash = hash_of(name);
 	bool found;
 
-	pthread_rwlock_rdlock(&mounts->lock);
-	found = mounts->count > 0 &&
-		bsearch(&hash, mounts->names, mounts->count, sizeof(hash), compare) != NULL;
-	pthread_rwlock_unlock(&mounts->lock);
+	pthread_rwlock_rdlock(&mountpoints->lock);
+	found = mountpoints->count > 0 &&
+		bsearch(&hash, mountpoints->names, mountpoints->count, sizeof(hash),
+			compare) != NULL;
+	pthread_rwlock_unlock(&mountpoints->lock);
 	return found;
 }
