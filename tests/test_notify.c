@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "fuse/protocol.h"
-#include "fuse/session.h"
+#include "fuse/fuse.h"
 
 #define SEEN_MAX 16
 

@@ -12,85 +12,11 @@
 #include "core/core.h"
 #include "finode/alias.h"
 #include "finode/name.h"
+#include "fuse/connection.h"
 #include "fuse/protocol.h"
-#include "fuse/session.h"
 
 #define LIMIT_DEFAULT 65536u
 #define PRUNE_AT_ONCE 128 /* nodeids in one message */
-
-/* What a message says, and what makes two of them equal: all of it. */
-struct saying {
-	uint64_t nodeid; /* or the parent's */
-	int64_t off, len;
-	uint64_t child;
-	uint32_t kind;
-	uint32_t name_size; /* without its '\0' */
-};
-
-struct notice {
-	struct notice *next;	  /* in the queue */
-	struct notice *in_bucket; /* the next there */
-	uint64_t hash;
-	struct saying saying;
-	char name[]; /* ends in '\0' */
-};
-
-/* ---- The queue; its functions are called with the lock held ---- */
-
-/* Names come from users: without a secret they could all be made to fall into one bucket.
- */
-static uint64_t hash_of(const struct session *s, const struct saying *saying,
-			const char *name)
-{
-	unsigned char bytes[sizeof(*saying) + FINODE_NAME_MAX];
-
-	memcpy(bytes, saying, sizeof(*saying));
-	memcpy(bytes + sizeof(*saying), name, saying->name_size);
-	return finode__hash(&s->base.table->seed, bytes,
-			    sizeof(*saying) + saying->name_size);
-}
-
-static struct notice *find_locked(const struct notify *n, const struct saying *saying,
-				  const char *name, uint64_t hash)
-{
-	struct notice *notice = n->buckets[hash & n->bucket_mask];
-
-	while (notice && (notice->hash != hash ||
-			  memcmp(&notice->saying, saying, sizeof(*saying)) != 0 ||
-			  memcmp(notice->name, name, saying->name_size) != 0))
-		notice = notice->in_bucket;
-	return notice;
-}
-
-static void push_locked(struct notify *n, struct notice *notice)
-{
-	struct notice **bucket = &n->buckets[notice->hash & n->bucket_mask];
-
-	notice->in_bucket = *bucket;
-	*bucket = notice;
-	*n->last = notice;
-	n->last = &notice->next;
-	n->waiting++;
-	n->entered++;
-	n->stats.notify[notice->saying.kind].waiting++;
-}
-
-static struct notice *pop_locked(struct notify *n)
-{
-	struct notice *notice = n->first;
-	struct notice **link = &n->buckets[notice->hash & n->bucket_mask];
-
-	while (*link != notice)
-		link = &(*link)->in_bucket;
-	*link = notice->in_bucket;
-	n->first = notice->next;
-	if (!n->first)
-		n->last = &n->first;
-	notice->next = NULL;
-	n->waiting--;
-	n->stats.notify[notice->saying.kind].waiting--;
-	return notice;
-}
 
 /* ---- The messages ---- */
 
@@ -183,13 +109,13 @@ static int write_notice(struct session *s, const struct notice *notice)
 /* Takes the next message out of the queue: one notice, or a list of prunes. */
 static struct notice *take_locked(struct notify *n)
 {
-	struct notice *taken = pop_locked(n), **end = &taken->next;
+	struct notice *taken = finode__queue_pop_locked(n), **end = &taken->next;
 
 	for (int i = 1;
 	     i < PRUNE_AT_ONCE && n->first && taken->saying.kind == FINODE_NOTIFY_PRUNE &&
 	     n->first->saying.kind == FINODE_NOTIFY_PRUNE;
 	     i++) {
-		*end = pop_locked(n);
+		*end = finode__queue_pop_locked(n);
 		end = &(*end)->next;
 	}
 	return taken;
@@ -258,7 +184,7 @@ static void *notify_main(void *arg)
 		end_locked(s, taken, fate);
 	}
 	while (n->first && !FINODE_MUTANT(keep_unsent))
-		end_locked(s, pop_locked(n), DROPPED);
+		end_locked(s, finode__queue_pop_locked(n), DROPPED);
 	n->stopped = true;
 	lock_release(&n->lock);
 	return NULL;
@@ -314,7 +240,7 @@ static int enter_locked(struct session *s, const struct saying *saying, const ch
 
 	if (err)
 		return err;
-	if (find_locked(n, saying, name, hash) && !FINODE_MUTANT(no_merge)) {
+	if (finode__queue_find_locked(n, saying, name, hash) && !FINODE_MUTANT(no_merge)) {
 		n->stats.notify[saying->kind].queued++;
 		n->stats.notify[saying->kind].merged++;
 		return 0;
@@ -327,7 +253,7 @@ static int enter_locked(struct session *s, const struct saying *saying, const ch
 	if (!notice)
 		return -ENOMEM;
 	n->stats.notify[saying->kind].queued++;
-	push_locked(n, notice);
+	finode__queue_push_locked(n, notice);
 	pthread_cond_signal(&n->wanted);
 	return 0;
 }
@@ -341,7 +267,7 @@ static int enter(struct session *s, struct saying saying, const char *name)
 	if (!session_initialised(s) || s->init_unique != 0)
 		return -ENOTCONN;
 	saying.name_size = (uint32_t)strlen(name);
-	hash = hash_of(s, &saying, name);
+	hash = finode__notice_hash(&s->base.table->seed, &saying, name);
 	lock_take(&s->notify.lock);
 	err = enter_locked(s, &saying, name, hash);
 	lock_release(&s->notify.lock);
@@ -358,7 +284,7 @@ static int enter_entry(struct session *s, struct saying saying, const char *name
 
 static bool kernel_has(struct session *s, enum finode_kernel_feature feature)
 {
-	return finode_session_kernel(&s->base)->features & feature;
+	return session_initialised(s) && s->kernel.features & feature;
 }
 
 /* A message that only some kernels know. */
@@ -452,7 +378,7 @@ int finode_notify_flush(struct finode_session *session)
 	uint64_t until;
 	int err;
 
-	if (finode__session_is_serving(s) && !fuse_session_exited(session->fuse))
+	if (finode__connection_is_serving(s) && !fuse_session_exited(session->fuse))
 		return -EDEADLK;
 	lock_take(&n->lock);
 	until = n->entered;
@@ -505,7 +431,7 @@ void finode__notify_stop(struct session *s)
 		return;
 	/* It may be in a write that waits for a request that no loop reads any more. */
 	if (!FINODE_MUTANT(no_drain))
-		finode__session_drain(s, thread_has_stopped);
+		finode__connection_drain(s, thread_has_stopped);
 	pthread_join(n->thread, NULL);
 }
 

@@ -3,13 +3,13 @@
  * Passthrough: reads and writes that the kernel does by itself, in a file of the host.
  *
  * This file owns the registration of such files with the connection. That passthrough is
- * asked for in the reply to INIT is in session.c, that an open file says so in entry.c.
+ * asked for in the reply to INIT is in connection.c, that an open file says so in reply.c.
  */
 #include <errno.h>
 #include <sys/ioctl.h>
 
 #include "fuse/protocol.h"
-#include "fuse/session.h"
+#include "fuse/fuse.h"
 
 int finode_backing_open(struct finode_session *session, int fd)
 {

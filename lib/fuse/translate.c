@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* See foreign.h. */
+/* See translate.h. */
 #include "fuse/translate.h"
 
 #include <errno.h>
@@ -36,12 +36,12 @@ _Static_assert(TMPFILE_SIZE <= SMALL && STATX_SIZE_WHOLE <= SMALL &&
 		       SYNCFS_SIZE_WHOLE <= SMALL,
 	       "a carrier is larger than what it carries");
 
-static bool tmpfile_is_foreign(const struct session *s)
+static bool tmpfile_is_translated(const struct session *s)
 {
 	return !NATIVE_TMPFILE && s->config.tmpfile;
 }
 
-static bool statx_is_foreign(const struct session *s)
+static bool statx_is_translated(const struct session *s)
 {
 	return !NATIVE_STATX && s->config.statx;
 }
@@ -91,16 +91,15 @@ static size_t translate_syncfs(struct fuse_in_header *in, size_t size, size_t ro
 	return into_ioctl(in, &carrier, size, room);
 }
 
-size_t finode__foreign_translate(const struct session *s, void *message, size_t size,
-				 size_t room)
+size_t finode__translate(const struct session *s, void *message, size_t size, size_t room)
 {
 	struct fuse_in_header *in = message;
 
 	switch (in->opcode) {
 	case FUSE_TMPFILE:
-		return tmpfile_is_foreign(s) ? translate_tmpfile(in, size, room) : size;
+		return tmpfile_is_translated(s) ? translate_tmpfile(in, size, room) : size;
 	case PROTOCOL_STATX:
-		return statx_is_foreign(s) ? translate_statx(in, size, room) : size;
+		return statx_is_translated(s) ? translate_statx(in, size, room) : size;
 	case FUSE_SYNCFS:
 		return s->config.syncfs ? translate_syncfs(in, size, room) : size;
 	case FUSE_IOCTL:
@@ -114,14 +113,14 @@ size_t finode__foreign_translate(const struct session *s, void *message, size_t 
 	}
 }
 
-static bool may_be_foreign(const struct session *s, size_t size)
+static bool may_be_translated(const struct session *s, size_t size)
 {
-	return (size == TMPFILE_SIZE && tmpfile_is_foreign(s)) ||
-	       (size == STATX_SIZE_WHOLE && statx_is_foreign(s)) ||
+	return (size == TMPFILE_SIZE && tmpfile_is_translated(s)) ||
+	       (size == STATX_SIZE_WHOLE && statx_is_translated(s)) ||
 	       (size == SYNCFS_SIZE_WHOLE && s->config.syncfs);
 }
 
-ssize_t finode__foreign_translate_in_pipe(const struct session *s, int pipe, size_t size)
+ssize_t finode__translate_in_pipe(const struct session *s, int pipe, size_t size)
 {
 	union {
 		struct fuse_in_header header;
@@ -131,7 +130,7 @@ ssize_t finode__foreign_translate_in_pipe(const struct session *s, int pipe, siz
 	ssize_t got;
 	int fd;
 
-	if (!may_be_foreign(s, size))
+	if (!may_be_translated(s, size))
 		return (ssize_t)size;
 	/* The reading end is libfuse's; a process without /proc gets its ENOSYS. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", pipe);
@@ -141,7 +140,7 @@ ssize_t finode__foreign_translate_in_pipe(const struct session *s, int pipe, siz
 	got = read(fd, &message, size);
 	close(fd);
 	if (got == (ssize_t)size) {
-		size = finode__foreign_translate(s, &message, size, sizeof(message));
+		size = finode__translate(s, &message, size, sizeof(message));
 		got = write(pipe, &message, size);
 	}
 	if (got == (ssize_t)size)
@@ -183,13 +182,13 @@ static void session_ioctl(fuse_req_t req, fuse_ino_t nodeid, unsigned int cmd, v
 		finode_reply_err(req, -ENOSYS);
 }
 
-void finode__foreign_install(struct session *s, struct fuse_lowlevel_ops *ops)
+void finode__translate_install(struct session *s, struct fuse_lowlevel_ops *ops)
 {
 	s->author.create = ops->create;
 	s->author.ioctl = ops->ioctl;
-	if (tmpfile_is_foreign(s))
+	if (tmpfile_is_translated(s))
 		ops->create = session_create;
-	if (statx_is_foreign(s) || s->config.syncfs)
+	if (statx_is_translated(s) || s->config.syncfs)
 		ops->ioctl = session_ioctl;
 #if NATIVE_TMPFILE
 	if (s->config.tmpfile)

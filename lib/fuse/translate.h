@@ -4,7 +4,7 @@
  * SYNCFS in all that there are.
  *
  * libfuse answers an unknown opcode with ENOSYS, and nobody else can make a fuse_req_t. So
- * a foreign request is rewritten, before libfuse sees it, into one that it knows and that
+ * such a request is translated, before libfuse sees it, into one that it knows and that
  * has room for the arguments; the session's own operation, in the place of the author's,
  * recognises it and calls the author's callback with the libfuse request:
  *
@@ -14,23 +14,22 @@
 #ifndef FINODE_LIB_TRANSLATE_H
 #define FINODE_LIB_TRANSLATE_H
 
-#include "fuse/session.h"
+#include "fuse/fuse.h"
 
 /* Takes the place of operations of the author's, in the session's copy of them. */
-void finode__foreign_install(struct session *s, struct fuse_lowlevel_ops *ops);
+void finode__translate_install(struct session *s, struct fuse_lowlevel_ops *ops);
 
 /*
- * Rewrites a message in place if it is foreign. It may grow: `room` is what there is.
- * Returns its size from then on.
+ * Translates a message in place if it is one of those. It may grow: `room` is what there
+ * is. Returns its size from then on.
  */
-size_t finode__foreign_translate(const struct session *s, void *message, size_t size,
-				 size_t room);
+size_t finode__translate(const struct session *s, void *message, size_t size, size_t room);
 
 /*
  * The same for a message that was spliced into a pipe, whose writing end is given. Few
- * messages are looked at: those whose size is that of a foreign one. Returns -1 with errno
- * if the message was lost.
+ * messages are looked at: those whose size is that of one to translate. Returns -1 with
+ * errno if the message was lost.
  */
-ssize_t finode__foreign_translate_in_pipe(const struct session *s, int pipe, size_t size);
+ssize_t finode__translate_in_pipe(const struct session *s, int pipe, size_t size);
 
 #endif

@@ -120,14 +120,14 @@ static bool try_again(fuse_req_t req, int err, int *tries)
 
 int hostfs__obtain(fuse_req_t req, struct object *object, struct finode **out)
 {
-	int found, tries = 0;
+	int err, tries = 0;
 
 	if (!object->key.handle)
 		ask_in_time(req, hostfs__state(req));
 	do
-		found = hostfs__object_obtain(object, out);
-	while (try_again(req, found, &tries));
-	return found;
+		err = hostfs__object_obtain(object, out);
+	while (try_again(req, err, &tries));
+	return err;
 }
 
 int hostfs__reserve(fuse_req_t req)

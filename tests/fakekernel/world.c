@@ -5,7 +5,7 @@
 #include <dirent.h>
 #include <stdio.h>
 
-#include "fuse/session.h"
+#include "fuse/fuse.h"
 
 static void *allocate(size_t size, void *user)
 {

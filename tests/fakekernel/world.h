@@ -48,7 +48,7 @@ void world_finish(struct world *w, bool destroy);
 /* The same after world_assert_balanced(). */
 void world_end(struct world *w, bool destroy);
 
-/* Does libfuse let the session see each message? See lib/fuse/session.h. */
+/* Does libfuse let the session see each message? See lib/fuse/fuse.h. */
 bool world_is_interposed(struct world *w);
 
 struct finode_stats world_stats(struct world *w);

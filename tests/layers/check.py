@@ -86,6 +86,7 @@ def closure(file, included):
 def header_words(text):
     """The identifiers in a header's inline functions, and in its macros."""
     text = re.sub(r"\\\n", " ", text)
+    text = re.sub(r"\b(?:struct|union|enum)\s+\w+", "", text)  # a tag may be a function's name
     macros = re.findall(r"^[ \t]*#[ \t]*define[ \t]+\w+(.*)$", text, re.MULTILINE)
     text = re.sub(r"^[ \t]*#.*$|\"(?:\\.|[^\"\\\n])*\"", "", text, flags=re.MULTILINE)
     bodies, depth = [], 0

@@ -2,12 +2,12 @@
 /*
  * The session from inside: what lies behind a struct finode_session.
  *
- *     kernel <-- transport (s->io) <-- session.c <-- libfuse <-- the author's operations
+ *     kernel <-- transport (s->io) <-- connection.c <-- libfuse <-- the author's operations
  *
- * session.c owns the connection and sees each message on its way in and each reply on its
- * way out; message.c judges what comes in; foreign.c turns requests that this libfuse does
- * not know into some that it knows; notify.c owns what the server says unasked, and
- * passthrough.c the files that the kernel reads and writes by itself.
+ * connection.c sees each message on its way in and each reply on its way out; message.c
+ * judges what comes in; translate.c turns requests that this libfuse does not know into
+ * some that it knows; notify.c owns what the server says unasked, passthrough.c the files
+ * that the kernel reads and writes by itself, and session.c the life of it all.
  *
  * libfuse from 3.18 on knows what a kernel of /dev/fuse sends, and from 3.18.3 on lets
  * nobody between it and its fd unless it was built for that. There the session keeps out of
@@ -16,14 +16,14 @@
  * Fields are set by create, or by INIT before the author's init() runs, and are not changed
  * after that, but for those that are atomic and the queue of notify.c, with its own lock.
  */
-#ifndef FINODE_LIB_SESSION_H
-#define FINODE_LIB_SESSION_H
+#ifndef FINODE_LIB_FUSE_H
+#define FINODE_LIB_FUSE_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
 
 #include "finode/fuse.h"
-#include "fuse/notify.h"
+#include "fuse/queue.h"
 
 /* What of the author's operations the session stands in for. */
 struct session_author {
@@ -70,11 +70,5 @@ static inline bool session_initialised(struct session *s)
 {
 	return atomic_load_explicit(&s->initialised, memory_order_acquire);
 }
-
-/* Is this thread serving a request of the session, as far as libfuse's loops tell? */
-bool finode__session_is_serving(const struct session *s);
-
-/* Reads and answers requests that nobody else will, until done(s). Waits in small steps. */
-void finode__session_drain(struct session *s, bool (*done)(struct session *s));
 
 #endif
