@@ -10,11 +10,11 @@ trap 'rm -rf "$work"' EXIT
 
 # measure DIRECTORY: "covered total" of the .c files compiled there; uncovered lines to stdout
 measure() {
-	for notes in "$1"/*.gcno; do
+	find "$1" -name '*.gcno' | while read -r notes; do
 		(cd "$work" && gcov --stdout "$OLDPWD/$notes" 2>/dev/null)
 	done >"$work/all"
 	awk -F: -v counts="$work/counts" '
-		$2 + 0 == 0 && $3 == "Source" { file = $4; mine = file ~ /\/lib\/[a-z_]*\.c$/; next }
+		$2 + 0 == 0 && $3 == "Source" { file = $4; mine = file ~ /\/lib\/[a-z]*\/[a-z_]*\.c$/; next }
 		!mine { next }
 		$1 ~ /#####/ { total++; printf "%s:%d:%s\n", file, $2, $3; next }
 		$1 ~ /[0-9]/ { total++; covered++ }
