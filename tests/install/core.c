@@ -26,8 +26,8 @@ int main(void)
 	config.aliases = true;
 	if (finode_table_create(&config, &table) != 0)
 		return EXIT_FAILURE;
-	if (finode_obtain(finode_table_root(table)->mount, key, NULL, &inode) < 0 ||
-	    finode_alias_add(finode_table_root(table), "name", inode, NULL) < 0)
+	if (finode_obtain(finode_table_root(table)->mount, key, NULL, &inode, NULL) < 0 ||
+	    finode_alias_add(finode_table_root(table), "name", inode, 1) < 0)
 		return EXIT_FAILURE;
 	finode_count(inode, 1);
 	finode_put(inode);
