@@ -13,6 +13,7 @@
 #include "core/count.h"
 
 #include "base/testing.h"
+#include "core/end.h"
 #include "core/object.h"
 
 #define NLOOKUP_SATURATED UINT64_MAX
@@ -32,9 +33,10 @@ static bool count_first(struct finode *inode, struct slot *slot, uint64_t n)
 {
 	uint64_t zero = 0;
 
-	if (!FINODE_MUTANT(count_before_reference) && !finode_hold(inode))
-		return true; /* reported; not counted, so the inode is merely forgotten
-				early */
+	/* finode_hold() reports it; not counted, the inode is merely forgotten early. */
+	if (!FINODE_MUTANT(count_before_reference) && !slots_hold(slot, inode->nodeid) &&
+	    !finode_hold(inode))
+		return true;
 	if (atomic_compare_exchange_strong_explicit(
 		    &slot->count, &zero, n, memory_order_seq_cst, memory_order_relaxed)) {
 		FINODE_YIELD("count: the first is counted");
@@ -199,6 +201,7 @@ static void forget_unknown(struct finode_table *table, uint64_t nodeid, uint64_t
 void finode_forget(struct finode_table *table, uint64_t nodeid, uint64_t n)
 {
 	_Atomic uint64_t *counter;
+	enum slots_put result;
 	struct finode *inode;
 	struct slot *slot;
 	uint64_t taken;
@@ -209,19 +212,21 @@ void finode_forget(struct finode_table *table, uint64_t nodeid, uint64_t n)
 		return;
 	}
 	slot = slots_find(&table->inodes, nodeid);
-	inode = slot_get(slot, nodeid);
-	if (!inode) {
+	if (!slot || !slot_take(slot, nodeid)) {
 		forget_unknown(table, nodeid, n);
 		return;
 	}
+	inode = slot->object;
 	FINODE_YIELD("forget: got the inode");
 	taken = subtract(table, slot, nodeid, n);
 	counter = taken == n || was_too_much(inode, n, taken)
 			  ? forgets_counter(table, nodeid)
 			  : &table->forgets_late;
 	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-	if (slots_put(slot, nodeid) != SLOTS_PUT_DONE)
-		finode_put(inode);
+	result = slots_put(slot, nodeid);
+	if (result == SLOTS_PUT_DONE)
+		return;
+	finode__put_slowly(inode, slot, result);
 }
 
 void finode_forget_batch(struct finode_table *table, const struct finode_forget_one *batch,

@@ -116,7 +116,8 @@ static void remove_evicted(struct finode *inode, unsigned int counted)
 		shard->not_indexed--;
 	left = finode__inode_remove_locked(shard, inode);
 	lock_release(&shard->lock);
-	finode_mount_put(left);
+	if (left)
+		finode_mount_put(left);
 }
 
 /* EVICTING -> nothing. */
@@ -149,9 +150,9 @@ static void end_or_put_off(struct finode *inode)
 		return;
 	}
 	endings = &ending;
-	do
+	end_life(inode);
+	while ((inode = pop(&ending, table)))
 		end_life(inode);
-	while ((inode = pop(&ending, table)));
 	endings = ending.outer;
 }
 
@@ -209,8 +210,7 @@ static void put_not_held(struct finode *inode)
 		       inode->library_state == LIFE_ENDED ? ": it has ended" : "");
 }
 
-/* The rest of finode_put(): the last reference, or none. */
-static void put_slowly(struct finode *inode, struct slot *slot, enum slots_put result)
+void finode__put_slowly(struct finode *inode, struct slot *slot, enum slots_put result)
 {
 	if (result == SLOTS_PUT_NOT_HELD ||
 	    (inode_is_root(inode) && !inode_table(inode)->ending))
@@ -230,7 +230,7 @@ void finode_put(struct finode *inode)
 	slot = inode_slot(inode);
 	result = slots_put(slot, inode->nodeid);
 	if (result != SLOTS_PUT_DONE)
-		put_slowly(inode, slot, result);
+		finode__put_slowly(inode, slot, result);
 }
 
 void finode_retire(struct finode *inode)

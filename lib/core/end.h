@@ -5,8 +5,14 @@
 
 #include <stdbool.h>
 
+#include "core/slots.h"
+
 struct finode;
 struct finode_table;
+
+/* The rest of finode_put(), after a slots_put() that has not simply dropped a reference. */
+__attribute__((noinline)) void finode__put_slowly(struct finode *inode, struct slot *slot,
+						  enum slots_put result);
 
 /*
  * An inode that is EVICTING, and whose end this thread has put off until the evict() that

@@ -148,7 +148,7 @@ int finode__inode_begin(struct finode *inode, void *arg)
 		shard->created++;
 		shard->inodes++;
 		if (!FINODE_MUTANT(no_wake))
-			finode__shard_wake(shard);
+			shard_wake(shard);
 		detached = mount_is_detached(inode->mount) &&
 			   !FINODE_MUTANT(born_into_a_detached_mount);
 	}
@@ -227,11 +227,11 @@ int finode_obtain(struct finode_mount *mount, struct finode_key key, void *arg,
 	int result;
 
 	*out = NULL;
-	if (!finode__type_is_known(key.mode))
+	if (!type_is_known(key.mode))
 		return finode__refuse(&mount->table->log, &mount->table->rare.bad_keys,
 				      "finode_obtain(): key.mode %#o is of no type",
 				      (unsigned int)key.mode);
-	result = finode__probe_key(&probe, mount, &key);
+	result = probe_key(&probe, mount, &key);
 	if (result)
 		return result;
 	if (mount_is_detached(mount))
@@ -258,7 +258,7 @@ struct finode *finode_find(struct finode_mount *mount, struct finode_key key)
 	struct probe probe;
 	struct slot *slot;
 
-	if (finode__probe_key(&probe, mount, &key) != 0)
+	if (probe_key(&probe, mount, &key) != 0)
 		return NULL;
 	shard = probe_shard(&probe);
 	lock_take(&shard->lock);
@@ -336,7 +336,7 @@ void finode__inode_know_by_name(struct finode *inode)
 
 	finode__inode_unindex_locked(shard, inode);
 	inode->library_flags |= INODE_BY_NAME;
-	finode__shard_wake(shard);
+	shard_wake(shard);
 	lock_release(&shard->lock);
 }
 
@@ -346,7 +346,7 @@ int finode_rekey(struct finode *inode, struct finode_key key)
 {
 	struct finode_table *table = inode_table(inode);
 	struct probe probe;
-	int err = finode__probe_key(&probe, inode->mount, &key);
+	int err = probe_key(&probe, inode->mount, &key);
 
 	if (err)
 		return err;

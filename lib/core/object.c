@@ -18,22 +18,6 @@ struct key_apart {
 	unsigned char bytes[];
 };
 
-bool finode__type_is_known(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFREG:
-	case S_IFDIR:
-	case S_IFLNK:
-	case S_IFCHR:
-	case S_IFBLK:
-	case S_IFIFO:
-	case S_IFSOCK:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* Each mount adds a secret of its own, since equal keys in many mounts are ordinary. */
 void finode__probe_init(struct probe *probe, const struct finode_mount *mount,
 			const void *bytes, size_t size)
@@ -49,16 +33,12 @@ void finode__probe_init(struct probe *probe, const struct finode_mount *mount,
 	probe->shard = (uint16_t)(hash >> 32 & (table->shard_count - 1));
 }
 
-int finode__probe_key(struct probe *probe, const struct finode_mount *mount,
-		      const struct finode_key *key)
+int finode__key_refuse(const struct finode_mount *mount, const struct finode_key *key)
 {
-	if (!key->bytes || key->size == 0 || key->size > FINODE_KEY_MAX)
-		return finode__refuse(&mount->table->log, &mount->table->rare.bad_keys,
-				      "a key needs 1 to %d bytes, this one has %zu%s",
-				      FINODE_KEY_MAX, key->size,
-				      key->bytes ? "" : " and no pointer to them");
-	finode__probe_init(probe, mount, key->bytes, key->size);
-	return 0;
+	return finode__refuse(&mount->table->log, &mount->table->rare.bad_keys,
+			      "a key needs 1 to %d bytes, this one has %zu%s",
+			      FINODE_KEY_MAX, key->size,
+			      key->bytes ? "" : " and no pointer to them");
 }
 
 /* ---- Keys ---- */
@@ -224,14 +204,15 @@ struct finode *finode__mount_after_locked(const struct finode *inode)
 	return next ? inode_at(inode_table(inode), next) : NULL;
 }
 
-/* The caller holds the mount; the first inode in a shard holds it too. */
+/*
+ * Not into the first mount, which keeps no list. The caller holds the mount; the first
+ * inode in a shard holds it too.
+ */
 static void mount_join_locked(struct shard *shard, struct finode *inode)
 {
 	struct mount_links *links;
 	uint32_t *head;
 
-	if (mount_is_first(inode->mount))
-		return;
 	head = mount_head(inode->mount, shard);
 	links = links_of(inode);
 	*links = (struct mount_links){.next = *head};
@@ -325,7 +306,8 @@ int finode__inode_create_locked(struct shard *shard, const struct probe *probe,
 				&table->allocator, &shard->bytes);
 	if (err)
 		goto err_slot;
-	mount_join_locked(shard, inode);
+	if (!mount_is_first(inode->mount))
+		mount_join_locked(shard, inode);
 	*out = inode;
 	return 0;
 
@@ -370,7 +352,7 @@ struct finode_mount *finode__inode_remove_locked(struct shard *shard, struct fin
 	key_apart_free(shard, inode);
 	inode_free_locked(shard, inode, size);
 	if (!FINODE_MUTANT(no_wake_at_end))
-		finode__shard_wake(shard);
+		shard_wake(shard);
 	return left;
 }
 
@@ -444,7 +426,8 @@ static void shard_change_locked(struct shard *from, struct shard *to, struct fin
 	struct finode_mount *left = mount_leave_locked(from, inode);
 
 	atomic_store_explicit(&inode_core(inode)->shard, place, memory_order_relaxed);
-	mount_join_locked(to, inode);
+	if (!mount_is_first(inode->mount))
+		mount_join_locked(to, inode);
 	finode_mount_put(left); /* not the last: the inode holds it in the other shard */
 	from->inodes--;
 	to->inodes++;
@@ -501,11 +484,4 @@ void finode__shard_wait(struct shard *shard)
 	shard->waiting++;
 	lock_wait(&shard->lock, &shard->changed);
 	shard->waiting--;
-}
-
-/* Nearly always there is nobody to wake, and to find that out costs a call. */
-void finode__shard_wake(struct shard *shard)
-{
-	if (shard->waiting > FINODE_MUTANT(one_waiter_is_none))
-		pthread_cond_broadcast(&shard->changed);
 }

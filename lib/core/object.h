@@ -24,6 +24,7 @@
 
 #include <sys/stat.h>
 
+#include "base/testing.h"
 #include "core/core.h"
 #include "core/mount.h"
 
@@ -145,14 +146,32 @@ static inline size_t mount_links_offset(size_t end)
 	return (end + align - 1) / align * align;
 }
 
-bool finode__type_is_known(mode_t mode);
+/* Is it one of the types that a file can have? The S_IFMT bits count. */
+static inline bool type_is_known(mode_t mode)
+{
+	const unsigned int known = 1u << (S_IFREG >> 12) | 1u << (S_IFDIR >> 12) |
+				   1u << (S_IFLNK >> 12) | 1u << (S_IFCHR >> 12) |
+				   1u << (S_IFBLK >> 12) | 1u << (S_IFIFO >> 12) |
+				   1u << (S_IFSOCK >> 12);
+
+	return known >> ((mode & S_IFMT) >> 12) & 1;
+}
 
 /* Hash and shard of a key of 1 to FINODE_KEY_MAX bytes. */
 void finode__probe_init(struct probe *probe, const struct finode_mount *mount,
 			const void *bytes, size_t size);
-/* The same for what an author gives. @return -EINVAL, with a line in the log, or 0 */
-int finode__probe_key(struct probe *probe, const struct finode_mount *mount,
-		      const struct finode_key *key);
+/* Refuses a key that cannot be one. @return -EINVAL, with a line in the log */
+int finode__key_refuse(const struct finode_mount *mount, const struct finode_key *key);
+
+/* The same for what an author gives. @return 0, or -EINVAL with a line in the log */
+static inline int probe_key(struct probe *probe, const struct finode_mount *mount,
+			    const struct finode_key *key)
+{
+	if (!key->bytes || key->size == 0 || key->size > FINODE_KEY_MAX)
+		return finode__key_refuse(mount, key);
+	finode__probe_init(probe, mount, key->bytes, key->size);
+	return 0;
+}
 
 static inline struct shard *probe_shard(const struct probe *probe)
 {
@@ -210,7 +229,13 @@ bool finode__inode_is_current(const struct finode *inode);
 
 /* Waits for a change of an inode of the shard; and ends such waits. */
 void finode__shard_wait(struct shard *shard);
-void finode__shard_wake(struct shard *shard);
+
+/* Nearly always there is nobody to wake, and to find that out costs a call. */
+static inline void shard_wake(struct shard *shard)
+{
+	if (shard->waiting > FINODE_MUTANT(one_waiter_is_none))
+		pthread_cond_broadcast(&shard->changed);
+}
 
 /*
  * Gives the inode another key; the caller holds it. @return as finode_rekey()

@@ -176,28 +176,28 @@ static inline bool slot_word_is(uint64_t word, uint64_t id)
 	return (word ^ id) >> 32 == 0;
 }
 
-/*
- * Takes a reference by id, in the slot that slots_find() has returned. @return the object,
- * or NULL if the id names nothing
- */
-static inline void *slot_get(struct slot *slot, uint64_t id)
+/* Takes a reference by id, in its slot. @return false if the id names nothing */
+static inline bool slot_take(struct slot *slot, uint64_t id)
 {
-	uint64_t word;
+	uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
 
-	if (!slot)
-		return NULL;
-	word = atomic_load_explicit(&slot->word, memory_order_relaxed);
 	do {
 		uint32_t refs = (uint32_t)word;
 
 		if (!slot_word_is(word, id) && !FINODE_MUTANT(no_sequence_check))
-			return NULL;
+			return false;
 		if (refs == 0 || refs >= SLOT_REFS_MAX)
-			return NULL;
+			return false;
 		FINODE_YIELD("get: before the exchange");
 	} while (!atomic_compare_exchange_weak_explicit(
 		&slot->word, &word, word + 1, memory_order_acquire, memory_order_relaxed));
-	return slot->object;
+	return true;
+}
+
+/* The same, in what slots_find() has returned. @return the object, or NULL */
+static inline void *slot_get(struct slot *slot, uint64_t id)
+{
+	return slot && slot_take(slot, id) ? slot->object : NULL;
 }
 
 static inline void *slots_get(struct slots *slots, uint64_t id)

@@ -120,7 +120,7 @@ int finode_obtain_at(struct finode *dir, const char *name, mode_t mode, void *ar
 	*out = NULL;
 	if (result)
 		return result;
-	if (!finode__type_is_known(mode))
+	if (!type_is_known(mode))
 		return finode__refuse(&table->log, &table->rare.bad_keys,
 				      "finode_obtain_at(): mode %#o is of no type",
 				      (unsigned int)mode);
