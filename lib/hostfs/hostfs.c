@@ -118,8 +118,7 @@ static int make_table(struct hostfs_state *state, struct object *root)
 	config.user = state->fs;
 	config.log = state->config.log;
 	config.log_user = state->config.log_user;
-	config.aliases =
-		hostfs__wants(state, HOSTFS_ALIASES) || hostfs__wants(state, HOSTFS_EXPORT);
+	config.aliases = hostfs__keeps_names(state);
 	return finode_table_create(&config, &state->fs->table);
 }
 

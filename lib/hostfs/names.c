@@ -287,7 +287,8 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int
 		kept(inode, err);
 	}
 	if (!err) {
-		finode_alias_remove(dir.inode, name);
+		if (hostfs__keeps_names(hostfs__state(req)))
+			finode_alias_remove(dir.inode, name);
 		hostfs__negative_add(req, dir.inode, name);
 	}
 	finode_reply_err(req, err);
@@ -318,8 +319,9 @@ static int rename_as_caller(fuse_req_t req, int dirfd, const char *name, int new
 	return err;
 }
 
-static void renamed(fuse_req_t req, const struct use *dir, const char *name,
-		    const struct use *newdir, const char *newname, unsigned int flags)
+/* The table's names follow. Without memory for that it knows neither of the two. */
+static void rename_alias(const struct use *dir, const char *name, const struct use *newdir,
+			 const char *newname, unsigned int flags)
 {
 	int err = finode_alias_rename(dir->inode, name, newdir->inode, newname, flags);
 
@@ -327,6 +329,13 @@ static void renamed(fuse_req_t req, const struct use *dir, const char *name,
 		finode_alias_drop(dir->inode, name, NULL);
 		finode_alias_drop(newdir->inode, newname, NULL);
 	}
+}
+
+static void renamed(fuse_req_t req, const struct use *dir, const char *name,
+		    const struct use *newdir, const char *newname, unsigned int flags)
+{
+	if (hostfs__keeps_names(hostfs__state(req)))
+		rename_alias(dir, name, newdir, newname, flags);
 	if (!(flags & FINODE_RENAME_EXCHANGE))
 		hostfs__negative_add(req, dir->inode, name);
 }

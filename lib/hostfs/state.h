@@ -63,6 +63,12 @@ static inline bool hostfs__wants(const struct hostfs_state *state, enum hostfs_f
 	return (state->config.flags & flag) != 0;
 }
 
+/* Has the table aliases? */
+static inline bool hostfs__keeps_names(const struct hostfs_state *state)
+{
+	return hostfs__wants(state, HOSTFS_ALIASES) || hostfs__wants(state, HOSTFS_EXPORT);
+}
+
 /* One line in the author's log. */
 void hostfs__log_error(struct hostfs_state *state, const char *message);
 

@@ -316,7 +316,9 @@ int finode__alias_await(struct finode *dir, const char *name, uint32_t hash,
 
 struct finode *finode_alias_lookup(struct finode *dir, const char *name)
 {
-	return finode__name_fault(dir, name) ? NULL : find_held(dir, name);
+	if (!names_of(dir) || finode__name_fault(dir, name) != 0)
+		return NULL;
+	return find_held(dir, name);
 }
 
 /* With the inode's stripe held: the next attached alias after one of the ring, or NULL. */

@@ -21,7 +21,7 @@ unset FINODE_TEST_KEEP
 start_server "$build/tests/nfslike"
 "$build/tests/rmtree" "$mnt" "$rounds" || fail "with letting go"
 line=$(stats)
-[ "$(stat_of let_go "$line")" -gt "$rounds" ] || fail "nothing was let go: $line"
+[ "$(stat_of unlinked "$line")" -gt "$rounds" ] || fail "nothing was let go: $line"
 forget_all
 assert_balanced
 stop_server
