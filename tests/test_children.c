@@ -195,7 +195,7 @@ static void grow_during_a_walk(unsigned int count)
 		add_name(&c, more++);
 	}
 	assert_seen_from(&c, 0);
-	assert_true(more > 3 * count);
+	assert_true(more >= 2 * count); /* more, for what was added and seen */
 	assert_int_equal(walk(&c), count + more);
 	crowd_finish(&c);
 }
