@@ -13,11 +13,11 @@ tests='siphash slots schedules name_schedules walk_schedules unlink mount mount_
 # linked with the fake kernel
 fuse_tests='session notify faults mounts_glue names_glue entry submounts'
 
-# compile FILE..: objects, named after the files
+# compile FILE..: objects, named after the files and their folders
 # shellcheck disable=SC2016 # the inner shell's variables
 compile() {
 	printf '%s\n' "$@" | xargs -P "$jobs" -I '{}' \
-		sh -c '${CC:-cc} $1 -c "$3" -o "$2/$(basename "$3" .c).o"' sh "$cflags" "$work" '{}'
+		sh -c '${CC:-cc} $1 -c "$3" -o "$2/$(echo "$3" | tr / -).o"' sh "$cflags" "$work" '{}'
 }
 
 # archive NAME FOLDER..: of the objects of the folders' files
@@ -25,9 +25,7 @@ archive() {
 	archive=$work/$1.a
 	shift
 	for folder in "$@"; do
-		for file in "$source/$folder"/*.c; do
-			ar rc "$archive" "$work/$(basename "$file" .c).o"
-		done
+		ar rc "$archive" "$work/$(echo "$folder" | tr / -)"-*.o
 	done
 }
 
@@ -38,7 +36,7 @@ link() {
 	*" $1 "*) extra="$work/fakekernel.a $work/lib.a $(pkg-config --libs fuse3)" ;;
 	esac
 	# shellcheck disable=SC2086 # lists of words
-	${CC:-cc} -pthread -o "$work/test_$1" "$work/test_$1.o" $extra "$work/lib.a" \
+	${CC:-cc} -pthread -o "$work/test_$1" "$work/tests-test_$1.c.o" $extra "$work/lib.a" \
 		"$work/support.a" "$work/lib.a" "$work/support.a" $libs
 }
 
@@ -48,11 +46,13 @@ build() {
 	cflags="$cflags -I$source/include -I$source/lib -I$source/tests"
 	cflags="$cflags $(pkg-config --cflags cmocka fuse3)"
 	libs=$(pkg-config --libs cmocka)
+	# All of libfinode; hostfs is a library of its own.
+	folders=$(cd "$source" && printf '%s\n' lib/*/ | grep -v hostfs | sed 's,/$,,')
 	# shellcheck disable=SC2046,SC2086 # names without spaces
-	compile "$source"/lib/base/*.c "$source"/lib/core/*.c "$source"/lib/names/*.c \
-		"$source"/lib/mounts/*.c "$source"/lib/fuse/*.c "$source"/tests/support/*.c "$source"/tests/fakekernel/*.c \
-		$(printf "$source/tests/test_%s.c\n" $programs)
-	archive lib lib/base lib/core lib/names lib/mounts lib/fuse
+	(cd "$source" && compile $(printf '%s/*.c\n' $folders) tests/support/*.c \
+		tests/fakekernel/*.c $(printf 'tests/test_%s.c\n' $programs))
+	# shellcheck disable=SC2086
+	archive lib $folders
 	archive support tests/support
 	archive fakekernel tests/fakekernel
 	for name in $programs; do
