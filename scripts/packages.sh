@@ -4,7 +4,7 @@
 build_packages="gcc g++ cmake ninja-build pkg-config libc6-dev linux-libc-dev
 	libfuse3-dev fuse3 uthash-dev"
 test_packages="libcmocka-dev clang clang-tidy clang-format libclang-rt-dev util-linux
-	binutils spin git python3 e2fsprogs musl-tools"
+	binutils spin git patch python3 e2fsprogs musl-tools"
 # Programs of 32 bits that this machine can run.
 [ "$(uname -m)" != x86_64 ] || test_packages="$test_packages gcc-multilib"
 workload_packages="acl attr e2fsprogs fio gcc git make rsync sqlite3 stress-ng xz-utils"

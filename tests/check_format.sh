@@ -7,7 +7,7 @@ cd "$1"
 files=$(find lib include examples tests -name '*.[ch]')
 
 for file in $files $(find scripts tests .ci -type f ! -name '*.[ch]' ! -name CMakeLists.txt \
-	! -path '*/corpus/*'); do
+	! -path '*/corpus/*' ! -name '*.patch'); do
 	head -n 3 "$file" | grep -q 'SPDX-License-Identifier: BSD-3-Clause' || {
 		echo "$file: no licence in its first lines"
 		exit 1
