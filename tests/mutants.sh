@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Can the tests fail? Runs them with each of the library's deliberate defects (FINODE_MUTANT
-# in lib/, chosen by the environment) and asserts that some test notices; without one, all
-# must pass.
+# Can the tests fail? Runs them on a copy of lib/ with the patches of tests/mutants/, each a
+# deliberate defect that the environment chooses, and asserts that some test notices; without
+# one, all must pass.
 #
 # usage: tests/mutants.sh SOURCE [NAME..]      only these defects, if any are named
 set -eu
@@ -40,25 +40,32 @@ link() {
 		"$work/support.a" "$work/lib.a" "$work/support.a" $libs
 }
 
-build() {
+# A tree whose lib/ has all the defects.
+plant() {
+	mkdir "$work/tree"
+	ln -s "$source/include" "$source/tests" "$work/tree"
+	sh "$source/tests/mutants/patches.sh" apply "$work/tree"
+}
+
+build() (
 	cflags="-std=gnu11 -O1 -pthread -D_GNU_SOURCE -DFUSE_USE_VERSION=314 -DFINODE_DEBUG"
-	cflags="$cflags -DFINODE_TESTING -DFINODE_MUTANTS"
-	cflags="$cflags -I$source/include -I$source/lib -I$source/tests"
+	cflags="$cflags -DFINODE_TESTING -Iinclude -Ilib -Itests -include mutants/mutant.h"
 	cflags="$cflags $(pkg-config --cflags cmocka fuse3)"
 	libs=$(pkg-config --libs cmocka)
+	cd "$work/tree"
 	# All of libfinode; hostfs is a library of its own.
-	folders=$(cd "$source" && printf '%s\n' lib/*/ | grep -v hostfs | sed 's,/$,,')
+	folders=$(printf '%s\n' lib/*/ | grep -v hostfs | sed 's,/$,,')
 	# shellcheck disable=SC2046,SC2086 # names without spaces
-	(cd "$source" && compile $(printf '%s/*.c\n' $folders) tests/support/*.c \
-		tests/fakekernel/*.c $(printf 'tests/test_%s.c\n' $programs))
+	compile $(printf '%s/*.c\n' $folders) tests/support/*.c tests/mutants/*.c \
+		tests/fakekernel/*.c $(printf 'tests/test_%s.c\n' $programs)
 	# shellcheck disable=SC2086
 	archive lib $folders
-	archive support tests/support
+	archive support tests/support tests/mutants
 	archive fakekernel tests/fakekernel
 	for name in $programs; do
 		link "$name"
 	done
-}
+)
 
 # first_failure FILE: the first test case that failed, or else the one that was running
 first_failure() {
@@ -111,7 +118,8 @@ one() {
 # without custom io then, as 3.18.3 and newer are by default, and test_session says so.
 is_out_of_reach() {
 	[ -n "$no_custom_io" ] &&
-		grep -q "FINODE_MUTANT($1)" "$source/lib/fuse/translate.c" "$source/lib/fuse/message.c"
+		grep -qE '^[+]{3} b/lib/fuse/(translate|message)\.c' \
+			"$source"/tests/mutants/*/"$1.patch"
 }
 
 source=$(cd "$1" && pwd)
@@ -127,20 +135,20 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
+plant
 build
 for name in $programs; do
 	measure "$name"
 done
 echo "no mutant: all tests pass: $programs"
 
-all=$(find "$source/lib" -name '*.[ch]' ! -name testing.h \
-	-exec grep -oh 'FINODE_MUTANT([a-z_]*)' {} + | sed 's/.*(//; s/)//' | sort -u)
+all=$(sed -n 's,^[a-z]*/\(.*\)\.patch$,\1,p' "$source/tests/mutants/series")
 no_custom_io=$("$work/test_session" 2>&1 | grep -m 1 'built without custom io' || :)
 mutants=${*:-$all}
 chosen=
 for mutant in $mutants; do
 	printf '%s\n' "$all" | grep -qx "$mutant" || {
-		echo "there is no FINODE_MUTANT($mutant) in $source/lib"
+		echo "there is no patch $mutant in $source/tests/mutants/series"
 		exit 2
 	}
 	if is_out_of_reach "$mutant"; then

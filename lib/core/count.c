@@ -34,14 +34,11 @@ static bool count_first(struct finode *inode, struct slot *slot, uint64_t n)
 	uint64_t zero = 0;
 
 	/* finode_hold() reports it; not counted, the inode is merely forgotten early. */
-	if (!FINODE_MUTANT(count_before_reference) && !slots_hold(slot, inode->nodeid) &&
-	    !finode_hold(inode))
+	if (!slots_hold(slot, inode->nodeid) && !finode_hold(inode))
 		return true;
 	if (atomic_compare_exchange_strong_explicit(
 		    &slot->count, &zero, n, memory_order_seq_cst, memory_order_relaxed)) {
 		FINODE_YIELD("count: the first is counted");
-		if (FINODE_MUTANT(count_before_reference))
-			finode_hold(inode);
 		return true;
 	}
 	drop_counts_reference(inode_table(inode), slot, inode->nodeid);
@@ -72,7 +69,7 @@ void finode_count(struct finode *inode, uint64_t n)
 	slot = inode_slot(inode);
 	while (!count_more(slot, n) && !count_first(inode, slot, n))
 		;
-	if (mount_is_first(inode->mount) || FINODE_MUTANT(count_what_is_detached))
+	if (mount_is_first(inode->mount))
 		return;
 	/*
 	 * Whoever detaches marks the mount and then clears the counts, and here it is the
@@ -92,7 +89,7 @@ static uint64_t subtract(struct finode_table *table, struct slot *slot, uint64_t
 	do {
 		if (before == NLOOKUP_SATURATED)
 			return n; /* nobody knows how much there was: it stays */
-		taken = n < before || FINODE_MUTANT(no_clamp) ? n : before;
+		taken = n < before ? n : before;
 		if (taken == 0)
 			return 0;
 	} while (!atomic_compare_exchange_weak_explicit(
@@ -154,7 +151,7 @@ static bool was_too_much(const struct finode *inode, uint64_t n, uint64_t taken)
 {
 	struct finode_table *table = inode_table(inode);
 
-	if (mount_is_detached(inode->mount) && !FINODE_MUTANT(late_is_too_much)) {
+	if (mount_is_detached(inode->mount)) {
 		settle(table, n - taken);
 		return false;
 	}
@@ -206,7 +203,7 @@ void finode_forget(struct finode_table *table, uint64_t nodeid, uint64_t n)
 	struct slot *slot;
 	uint64_t taken;
 
-	if (nodeid == FINODE_ROOT_ID && !FINODE_MUTANT(root_forgotten)) {
+	if (nodeid == FINODE_ROOT_ID) {
 		atomic_fetch_add_explicit(&table->rare.forgets_root, 1,
 					  memory_order_relaxed);
 		return;
@@ -235,7 +232,7 @@ void finode_forget_batch(struct finode_table *table, const struct finode_forget_
 	/* Far enough ahead for a slot to arrive from memory, near enough to stay cached. */
 	const size_t ahead = 8;
 
-	for (size_t i = 0; i + FINODE_MUTANT(batch_drops_last) < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (i + ahead < count)
 			__builtin_prefetch(
 				slots_find(&table->inodes, batch[i + ahead].nodeid));
@@ -253,7 +250,7 @@ uint64_t finode__count_clear(struct finode *inode)
 	struct slot *slot = inode_slot(inode);
 	uint64_t before = atomic_exchange_explicit(&slot->count, 0, memory_order_seq_cst);
 
-	if (before != 0 && !FINODE_MUTANT(clear_keeps_reference))
+	if (before != 0)
 		drop_counts_reference(inode_table(inode), slot, inode->nodeid);
 	return before;
 }

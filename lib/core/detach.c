@@ -47,8 +47,7 @@ static void detach_shard(struct finode_mount *mount, struct shard *shard)
 		count = take_some(mount, shard, taken);
 		for (unsigned int i = 0; i < count; i++) {
 			finode_retire(taken[i]);
-			if (!FINODE_MUTANT(detach_keeps_counts))
-				finode__count_disown(taken[i]);
+			finode__count_disown(taken[i]);
 			finode_put(taken[i]);
 		}
 	} while (count == AT_ONCE);
@@ -60,7 +59,7 @@ void finode_mount_detach(struct finode_mount *mount)
 
 	if (!finode__mount_mark_detached(mount))
 		return;
-	if (table->hooks.mount_detached && !FINODE_MUTANT(detach_keeps_the_root))
+	if (table->hooks.mount_detached)
 		table->hooks.mount_detached(mount);
 	FINODE_YIELD("detach: marked");
 	for (unsigned int i = 0; i < table->shard_count; i++)

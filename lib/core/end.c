@@ -127,9 +127,7 @@ static void end_life(struct finode *inode)
 
 	FINODE_YIELD("put: before evict()");
 	call_evict(inode);
-	if (FINODE_MUTANT(evict_twice))
-		call_evict(inode);
-	if (table->hooks.evicted && !FINODE_MUTANT(names_outlive_the_inode))
+	if (table->hooks.evicted)
 		table->hooks.evicted(inode);
 	FINODE_YIELD("put: evict() returned");
 	if (table->ending)
@@ -145,7 +143,7 @@ static void end_or_put_off(struct finode *inode)
 	struct ending *outer = endings ? ending_of(table) : NULL;
 	struct ending ending = {.table = table, .outer = endings};
 
-	if (outer && !FINODE_MUTANT(ends_recurse)) {
+	if (outer) {
 		push(outer, inode);
 		return;
 	}
@@ -186,13 +184,8 @@ static bool put_last(struct finode *inode, struct slot *slot)
 	bool last;
 
 	FINODE_YIELD("put: the last, before the lock");
-	if (FINODE_MUTANT(early_unindex))
-		finode_retire(inode);
-	if (FINODE_MUTANT(free_outside_lock))
-		last = slots_put_last(slot);
 	shard = inode_shard_lock(inode);
-	if (!FINODE_MUTANT(free_outside_lock))
-		last = slots_put_last(slot) || FINODE_MUTANT(no_recheck);
+	last = slots_put_last(slot);
 	if (last)
 		inode->library_state = LIFE_EVICTING;
 	lock_release(&shard->lock);

@@ -221,7 +221,7 @@ void finode_file_put(struct finode_file *file)
 		break;
 	case SLOTS_PUT_LAST:
 		FINODE_YIELD("file put: the last");
-		if (slots_put_last(slot) || FINODE_MUTANT(no_file_recheck))
+		if (slots_put_last(slot))
 			file_end(file);
 		break;
 	case SLOTS_PUT_NOT_HELD:
@@ -241,7 +241,7 @@ int finode_file_close(struct finode_table *table, uint64_t fh)
 		return -EBADF;
 	was_open = !atomic_exchange_explicit(&file_core(file)->closed, 1,
 					     memory_order_relaxed);
-	if (was_open || FINODE_MUTANT(files_close_twice))
+	if (was_open)
 		finode_file_put(file);
 	finode_file_put(file);
 	return was_open ? 0 : -EBADF;

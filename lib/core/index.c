@@ -6,7 +6,6 @@
 #include <errno.h>
 
 #include "base/memory.h"
-#include "base/testing.h"
 
 #define LINE_BYTES (INDEX_LINE * sizeof(struct index_cell))
 
@@ -57,8 +56,7 @@ static int resize(struct index *index, uint32_t lines,
 	index->cells = (void *)((address + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES);
 	index->lines = lines;
 	index->memory = memory;
-	for (size_t cell = FINODE_MUTANT(growth_loses_one); cell < index_cells(&old);
-	     cell++)
+	for (size_t cell = 0; cell < index_cells(&old); cell++)
 		if (old.cells[cell].number != 0)
 			place(index, old.cells[cell]);
 	finode__index_finish(&old, allocator, bytes);
@@ -70,7 +68,7 @@ static uint32_t lines_enough(const struct index *index)
 {
 	uint32_t lines = index->lines;
 
-	while (lines > 1 && index->used < room(lines) / 4 && !FINODE_MUTANT(never_shrinks))
+	while (lines > 1 && index->used < room(lines) / 4)
 		lines /= 2;
 	return lines;
 }
@@ -106,8 +104,7 @@ static void empty(const struct index *index, size_t hole)
 		size_t home = index_home(&shape, cells[at].hash);
 		size_t moved = at >= home ? at - home : at + count - home;
 
-		if ((moved < behind && !FINODE_MUTANT(moves_before_home)) ||
-		    FINODE_MUTANT(holes_stay))
+		if (moved < behind)
 			continue;
 		cells[hole] = cells[at];
 		hole = at;

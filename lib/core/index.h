@@ -43,8 +43,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/testing.h"
-
 struct finode_allocator;
 
 #define INDEX_LINE 8 /* cells in a line of the cache */
@@ -72,8 +70,7 @@ struct index {
 /* The bits of the first byte that are to be left out of `hash`, and are put in here. */
 static inline uint32_t index_hash(uint64_t hash, unsigned char first)
 {
-	const uint32_t low =
-		FINODE_MUTANT(mask_is_short) ? INDEX_CHUNK / 2 - 1 : INDEX_CHUNK - 1;
+	const uint32_t low = INDEX_CHUNK - 1;
 
 	return ((uint32_t)hash & ~low) | (first & low);
 }
@@ -93,7 +90,7 @@ static inline size_t index_home(const struct index *index, uint32_t hash)
 /* The cell after this one, of so many. */
 static inline size_t index_after(size_t cell, size_t count)
 {
-	return cell + 1 == count && !FINODE_MUTANT(runs_over_the_end) ? 0 : cell + 1;
+	return cell + 1 == count ? 0 : cell + 1;
 }
 
 /*

@@ -85,7 +85,7 @@ static int find_settled_locked(struct shard *shard, const struct probe *probe,
 		struct finode *inode = slot ? slot->object : NULL;
 		int err;
 
-		if (!inode || inode->library_state == LIFE_LIVE || FINODE_MUTANT(no_wait)) {
+		if (!inode || inode->library_state == LIFE_LIVE) {
 			*out = slot;
 			return 0;
 		}
@@ -147,10 +147,8 @@ int finode__inode_begin(struct finode *inode, void *arg)
 		slots_publish(inode_slot(inode));
 		shard->created++;
 		shard->inodes++;
-		if (!FINODE_MUTANT(no_wake))
-			shard_wake(shard);
-		detached = mount_is_detached(inode->mount) &&
-			   !FINODE_MUTANT(born_into_a_detached_mount);
+		shard_wake(shard);
+		detached = mount_is_detached(inode->mount);
 	}
 	lock_release(&shard->lock);
 	finode_mount_put(left);
@@ -195,8 +193,7 @@ static int use_or_retire(struct finode *inode, const struct finode_key *key, voi
 	FINODE_YIELD("obtain: not what was found");
 	if (same == 0)
 		finode_retire(inode);
-	if (same == 0 || !FINODE_MUTANT(match_error_keeps_reference))
-		finode_put(inode);
+	finode_put(inode);
 	return same < 0 ? same : -EAGAIN;
 }
 

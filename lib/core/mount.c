@@ -255,8 +255,7 @@ static int find_settled_locked(struct finode_table *table, const struct finode_m
 
 	for (;;) {
 		*out = find_locked(table, id);
-		if (!*out || mount_core(*out)->state == LIFE_LIVE ||
-		    FINODE_MUTANT(no_wait_for_mounts))
+		if (!*out || mount_core(*out)->state == LIFE_LIVE)
 			return 0;
 		if (finode__in_callback_for(*out))
 			return -EDEADLK;
@@ -357,8 +356,7 @@ static bool put_last(struct finode_mount *mount)
 
 	FINODE_YIELD("mount put: the last, before the lock");
 	lock_take(&mounts->lock);
-	last = atomic_fetch_sub_explicit(&core->refs, 1, memory_order_acq_rel) == 1 ||
-	       FINODE_MUTANT(no_recheck_of_mounts);
+	last = atomic_fetch_sub_explicit(&core->refs, 1, memory_order_acq_rel) == 1;
 	if (last)
 		core->state = LIFE_EVICTING;
 	lock_release(&mounts->lock);
@@ -401,8 +399,7 @@ bool finode__mount_mark_detached(struct finode_mount *mount)
 	lock_take(&mounts->lock);
 	marked = !mount_is_detached(mount);
 	if (marked) {
-		if (!FINODE_MUTANT(detached_keeps_its_id))
-			remove_id_locked(mount);
+		remove_id_locked(mount);
 		/* See finode_count(). */
 		atomic_store_explicit(&core->detached, MOUNT_DETACHED,
 				      memory_order_seq_cst);

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/testing.h"
 
 /* Where the key of an inode lies after finode_rekey(). */
 struct key_apart {
@@ -232,7 +231,7 @@ static struct finode_mount *mount_leave_locked(struct shard *shard, struct finod
 	const struct mount_links *links;
 	uint32_t *head;
 
-	if (mount_is_first(mount) || FINODE_MUTANT(inodes_never_leave))
+	if (mount_is_first(mount))
 		return NULL;
 	if (inode->library_flags & INODE_DETACHED)
 		return mount;
@@ -314,10 +313,8 @@ int finode__inode_create_locked(struct shard *shard, const struct probe *probe,
 err_slot:
 	finode__slots_free(&table->inodes, &shard->inode_pool, inode->nodeid);
 err_inode:
-	if (!FINODE_MUTANT(leak_on_enomem))
-		memory_release(
-			table, &shard->bytes, inode,
-			inode_size(inode->mount, inode->type, inode_core(inode)->key_room));
+	memory_release(table, &shard->bytes, inode,
+		       inode_size(inode->mount, inode->type, inode_core(inode)->key_room));
 	return err;
 }
 
@@ -346,13 +343,12 @@ struct finode_mount *finode__inode_remove_locked(struct shard *shard, struct fin
 		inode_size(inode->mount, inode->type, inode_core(inode)->key_room);
 	struct finode_mount *left = mount_leave_locked(shard, inode);
 
-	if (!(inode->library_flags & INODE_NOT_INDEXED) || FINODE_MUTANT(unindex_retired))
+	if (!(inode->library_flags & INODE_NOT_INDEXED))
 		index_remove_locked(shard, inode);
 	finode__slots_free(&table->inodes, &shard->inode_pool, inode->nodeid);
 	key_apart_free(shard, inode);
 	inode_free_locked(shard, inode, size);
-	if (!FINODE_MUTANT(no_wake_at_end))
-		shard_wake(shard);
+	shard_wake(shard);
 	return left;
 }
 
@@ -360,8 +356,7 @@ void finode__inode_unindex_locked(struct shard *shard, struct finode *inode)
 {
 	if (inode->library_flags & INODE_NOT_INDEXED)
 		return;
-	if (!FINODE_MUTANT(retire_keeps_key))
-		index_remove_locked(shard, inode);
+	index_remove_locked(shard, inode);
 	inode->library_flags |= INODE_NOT_INDEXED;
 	shard->not_indexed++;
 }

@@ -24,7 +24,6 @@
 
 #include <sys/stat.h>
 
-#include "base/testing.h"
 #include "core/core.h"
 #include "core/mount.h"
 
@@ -233,7 +232,7 @@ void finode__shard_wait(struct shard *shard);
 /* Nearly always there is nobody to wake, and to find that out costs a call. */
 static inline void shard_wake(struct shard *shard)
 {
-	if (shard->waiting > FINODE_MUTANT(one_waiter_is_none))
+	if (shard->waiting > 0)
 		pthread_cond_broadcast(&shard->changed);
 }
 

@@ -5,7 +5,6 @@
 #include <errno.h>
 
 #include "base/memory.h"
-#include "base/testing.h"
 
 _Static_assert(SLOTS_BATCH <= 1 << (SLOTS_FIRST_BITS - SLOTS_PART_BITS),
 	       "a batch of numbers lies in one segment");
@@ -21,7 +20,7 @@ int finode__slots_init(struct slots *slots, const struct finode_allocator *alloc
 		       uint32_t first_seq)
 {
 	slots->allocator = allocator;
-	slots->first_seq = FINODE_MUTANT(ids_start_at_zero) ? 0 : first_seq;
+	slots->first_seq = first_seq;
 	for (unsigned int i = 0; i <= SLOTS_SEGMENTS; i++)
 		atomic_init(&slots->segment[i], NULL);
 	atomic_init(&slots->end, 0);
@@ -121,9 +120,9 @@ int finode__slots_alloc(struct slots *slots, struct slots_pool *pool, void *obje
 void finode__slots_free(struct slots *slots, struct slots_pool *pool, uint64_t id)
 {
 	struct slot *slot = slots_at(slots, slots_number(id));
-	uint32_t next = (uint32_t)(id >> 32) + !FINODE_MUTANT(sequence_stays);
+	uint32_t next = (uint32_t)(id >> 32) + 1;
 
-	if (next == slots->first_seq && !FINODE_MUTANT(never_worn)) {
+	if (next == slots->first_seq) {
 		slot->object = NULL;
 		pool->worn++;
 		return;

@@ -184,9 +184,7 @@ static inline bool slot_take(struct slot *slot, uint64_t id)
 	do {
 		uint32_t refs = (uint32_t)word;
 
-		if (!slot_word_is(word, id) && !FINODE_MUTANT(no_sequence_check))
-			return false;
-		if (refs == 0 || refs >= SLOT_REFS_MAX)
+		if (!slot_word_is(word, id) || refs == 0 || refs >= SLOT_REFS_MAX)
 			return false;
 		FINODE_YIELD("get: before the exchange");
 	} while (!atomic_compare_exchange_weak_explicit(

@@ -19,7 +19,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "base/testing.h"
 #include "core/core.h"
 #include "fuse/message.h"
 #include "fuse/protocol.h"
@@ -207,7 +206,7 @@ static bool may_pass_through(const struct session *s)
 static void complete_init(struct session *s, struct fuse_init_out *out)
 {
 	if (s->kernel.features & FINODE_KERNEL_PARALLEL_DIROPS) {
-		if (s->serial_dirops || FINODE_MUTANT(forget_parallel_dirops))
+		if (s->serial_dirops)
 			out->flags &= ~(uint32_t)FUSE_PARALLEL_DIROPS;
 		else
 			out->flags |= FUSE_PARALLEL_DIROPS;
@@ -255,7 +254,7 @@ static ssize_t session_splice_send(int in, off_t *in_off, int out, off_t *out_of
 static void want_parallel_dirops(struct session *s, struct fuse_conn_info *conn)
 {
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
-	if (s->serial_dirops || FINODE_MUTANT(forget_parallel_dirops))
+	if (s->serial_dirops)
 		fuse_unset_feature_flag(conn, FUSE_CAP_PARALLEL_DIROPS);
 	else if (s->kernel.features & FINODE_KERNEL_PARALLEL_DIROPS)
 		fuse_set_feature_flag(conn, FUSE_CAP_PARALLEL_DIROPS);

@@ -13,7 +13,6 @@
 
 #include "base/abi.h"
 #include "base/name.h"
-#include "base/testing.h"
 #include "core/object.h"
 #include "fuse/reply.h"
 
@@ -117,7 +116,7 @@ static void uncount_all(struct finode_dirbuf *buf)
 			FINODE_AUTOPUT struct finode *inode =
 				finode_get(inode_table(buf->dir), entry.entry_out.nodeid);
 
-			if (inode && !FINODE_MUTANT(no_undo_of_entries))
+			if (inode)
 				finode__entry_undo(&entry.entry_out, inode);
 		}
 		at += FUSE_DIRENTPLUS_SIZE(&entry);

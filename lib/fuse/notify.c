@@ -8,7 +8,6 @@
 #include <sys/uio.h>
 
 #include "base/memory.h"
-#include "base/testing.h"
 #include "core/core.h"
 #include "finode/alias.h"
 #include "finode/name.h"
@@ -153,7 +152,7 @@ static enum fate send_taken(struct session *s, const struct notice *taken)
 
 	if (!err)
 		return SENT;
-	if (err == -ENOENT && !FINODE_MUTANT(absence_is_failure))
+	if (err == -ENOENT)
 		return ABSENT;
 	finode__log_first(&s->base.table->log, &s->notify.refused,
 			  "the kernel refused a notification, kind %u, nodeid %#llx: %s "
@@ -183,7 +182,7 @@ static void *notify_main(void *arg)
 		lock_take(&n->lock);
 		end_locked(s, taken, fate);
 	}
-	while (n->first && !FINODE_MUTANT(keep_unsent))
+	while (n->first)
 		end_locked(s, finode__queue_pop_locked(n), DROPPED);
 	n->stopped = true;
 	lock_release(&n->lock);
@@ -240,12 +239,12 @@ static int enter_locked(struct session *s, const struct saying *saying, const ch
 
 	if (err)
 		return err;
-	if (finode__queue_find_locked(n, saying, name, hash) && !FINODE_MUTANT(no_merge)) {
+	if (finode__queue_find_locked(n, saying, name, hash)) {
 		n->stats.notify[saying->kind].queued++;
 		n->stats.notify[saying->kind].merged++;
 		return 0;
 	}
-	if (n->waiting >= n->limit && !FINODE_MUTANT(no_limit)) {
+	if (n->waiting >= n->limit) {
 		n->stats.notify_full++;
 		return -ENOBUFS;
 	}
@@ -430,8 +429,7 @@ void finode__notify_stop(struct session *s)
 	if (!started)
 		return;
 	/* It may be in a write that waits for a request that no loop reads any more. */
-	if (!FINODE_MUTANT(no_drain))
-		finode__connection_drain(s, thread_has_stopped);
+	finode__connection_drain(s, thread_has_stopped);
 	pthread_join(n->thread, NULL);
 }
 

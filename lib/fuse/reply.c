@@ -15,7 +15,6 @@
 #include "base/escape.h"
 #include "base/name.h"
 #include "base/statx.h"
-#include "base/testing.h"
 #include "core/object.h"
 #include "finode/alias.h"
 #include "fuse/protocol.h"
@@ -142,10 +141,9 @@ int finode__entry_fill(struct fuse_entry_out *out, struct finode *dir, const cha
 
 void finode__entry_undo(const struct fuse_entry_out *out, struct finode *inode)
 {
-	if (out->attr.flags & FUSE_ATTR_SUBMOUNT && !FINODE_MUTANT(no_withdrawal))
+	if (out->attr.flags & FUSE_ATTR_SUBMOUNT)
 		finode__mount_withdraw(inode);
-	if (!FINODE_MUTANT(no_undo))
-		finode_uncount(inode, 1);
+	finode_uncount(inode, 1);
 }
 
 /* `file` is NULL if the author keeps file handles of their own. */
@@ -188,11 +186,8 @@ static int reply_counted(fuse_req_t req, struct finode *inode,
 {
 	int err;
 
-	if (!FINODE_MUTANT(count_after_reply))
-		finode_count(inode, 1);
+	finode_count(inode, 1);
 	err = fuse_reply_buf(req, (const void *)entry, size);
-	if (FINODE_MUTANT(count_after_reply))
-		finode_count(inode, 1);
 	if (err) {
 		finode__entry_note_failure(inode_table(inode));
 		finode__entry_undo(entry, inode);

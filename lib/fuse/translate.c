@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "fuse/protocol.h"
-#include "base/testing.h"
 
 /* Where libfuse knows the operation itself, the author's callback becomes its. */
 #define NATIVE_TMPFILE (FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17))
@@ -104,9 +103,7 @@ size_t finode__translate(const struct session *s, void *message, size_t size, si
 		return s->config.syncfs ? translate_syncfs(in, size, room) : size;
 	case FUSE_IOCTL:
 		/* Nobody but the two above may make a carrier. */
-		if (!FINODE_MUTANT(believe_ioctls))
-			((struct fuse_ioctl_in *)(void *)(in + 1))->flags &=
-				~CARRIER_RESERVED;
+		((struct fuse_ioctl_in *)(void *)(in + 1))->flags &= ~CARRIER_RESERVED;
 		return size;
 	default:
 		return size;

@@ -99,7 +99,7 @@ static int add_locked(struct finode_mount *mount, struct finode *inode)
 		return -ENOMEM;
 	made->nodeid = inode->nodeid;
 	made->replies = 1;
-	if (crossings->keep_roots && !FINODE_MUTANT(roots_go))
+	if (crossings->keep_roots)
 		made->kept = finode_hold(inode);
 	crossings->kept += made->kept != NULL;
 	made->next = mount_core(mount)->announcements;
@@ -125,7 +125,7 @@ static int announce(struct finode_mount *mount, struct finode *inode)
 	lock_release(&mounts->lock);
 	FINODE_YIELD("announce: announced");
 	/* Whoever retires it meanwhile has set the mark, or finds the announcement. */
-	if (!finode__inode_is_current(inode) && !FINODE_MUTANT(retired_roots_stay))
+	if (!finode__inode_is_current(inode))
 		finode__mount_retire_root(inode);
 	return err ? err : 1;
 }
@@ -134,15 +134,14 @@ int finode__mount_cross(struct finode *dir, const char *name, struct finode *ino
 {
 	struct finode_mount *mount = inode->mount;
 
-	if (mount == dir->mount || (name_is_dot(name) && !FINODE_MUTANT(up_is_a_submount)))
+	if (mount == dir->mount || name_is_dot(name))
 		return 0;
 	atomic_store_explicit(&mount_core(mount)->root, inode->nodeid,
 			      memory_order_relaxed);
-	if (inode->type != S_IFDIR && !FINODE_MUTANT(announce_files))
+	if (inode->type != S_IFDIR)
 		return 0;
 	if (!atomic_load_explicit(&mount->table->crossings->announces,
-				  memory_order_relaxed) &&
-	    !FINODE_MUTANT(announce_unasked))
+				  memory_order_relaxed))
 		return 0;
 	return announce(mount, inode);
 }
@@ -155,7 +154,7 @@ void finode__mount_withdraw(struct finode *inode)
 
 	lock_take(&mounts->lock);
 	link = find_locked(inode->mount, inode->nodeid);
-	if (*link && (--(*link)->replies == 0 || FINODE_MUTANT(withdraw_all)))
+	if (*link && --(*link)->replies == 0)
 		kept = cut_locked(inode->mount, link);
 	lock_release(&mounts->lock);
 	finode_put(kept);
@@ -238,8 +237,7 @@ void finode__crossings_forget(struct finode_table *table)
 	struct finode_mount *mount = NULL;
 
 	while ((mount = finode__mounts_next(table, mount)))
-		if (!FINODE_MUTANT(roots_outlive_the_session))
-			finode__mount_forget_roots(mount);
+		finode__mount_forget_roots(mount);
 }
 
 void finode__crossings_announce(struct finode_table *table, bool announces)
@@ -298,5 +296,5 @@ struct finode *finode_mount_root(struct finode_mount *mount)
 
 int finode_mount_check_same(const struct finode *a, const struct finode *b)
 {
-	return a->mount == b->mount || FINODE_MUTANT(links_cross) ? 0 : -EXDEV;
+	return a->mount == b->mount ? 0 : -EXDEV;
 }

@@ -78,7 +78,7 @@ static bool is_first(const struct finode_mount *mount)
 static uint64_t hash_of(const struct finode_mount *mount, uint64_t dev, uint64_t ino)
 {
 	static const unsigned char seed[SIPHASH_SEED_SIZE] = "inode numbers";
-	const bool first = is_first(mount) || FINODE_MUTANT(hash_without_id);
+	const bool first = is_first(mount);
 	const uint64_t words[] = {
 		first, first ? 0 : mount->id.word[0], first ? 0 : mount->id.word[1], dev,
 		ino,
@@ -108,7 +108,7 @@ static uint32_t take_locked(struct number_prefixes *prefixes, uint32_t from)
 
 static void give_locked(struct number_prefixes *prefixes, uint32_t prefix)
 {
-	if (prefix == 0 || prefix == NO_PREFIX || FINODE_MUTANT(prefixes_stay))
+	if (prefix == 0 || prefix == NO_PREFIX)
 		return;
 	prefixes->used[prefix / 64] &= ~(1ull << (prefix % 64));
 }
@@ -133,7 +133,7 @@ static int make_prefixes_locked(struct finode_table *table)
  */
 static uint32_t choose_locked(struct finode_mount *mount, uint64_t dev, bool first_dev)
 {
-	if ((is_first(mount) && first_dev) || FINODE_MUTANT(one_prefix))
+	if (is_first(mount) && first_dev)
 		return 0;
 	return take_locked(mounts_of(mount)->prefixes,
 			   (uint32_t)(hash_of(mount, dev, 0) % PREFIXES));
@@ -147,7 +147,7 @@ static bool find_device(const struct mount_numbers *numbers, uint64_t dev, uint3
 	const uint32_t known = atomic_load_explicit(&numbers->known, memory_order_acquire);
 
 	*out = NO_PREFIX;
-	if (known > 0 && (dev == numbers->first_dev || FINODE_MUTANT(one_device))) {
+	if (known > 0 && dev == numbers->first_dev) {
 		*out = numbers->first_prefix;
 		return true;
 	}
@@ -201,8 +201,6 @@ static int add_device_locked(struct finode_mount *mount, uint64_t dev, uint32_t 
 	if (err)
 		return err;
 	*out = choose_locked(mount, dev, known == 0);
-	if (*out == NO_PREFIX && FINODE_MUTANT(refusal_is_forgotten))
-		return 0;
 	if (known == 0) {
 		numbers->first_dev = dev;
 		numbers->first_prefix = *out;
@@ -220,7 +218,7 @@ static int meet_device(struct finode_mount *mount, uint64_t dev, uint32_t *out)
 
 	FINODE_YIELD("ino: a new device, before the lock");
 	lock_take(lock);
-	if (!find_device(numbers_of(mount), dev, out) || FINODE_MUTANT(device_met_twice))
+	if (!find_device(numbers_of(mount), dev, out))
 		err = add_device_locked(mount, dev, out);
 	lock_release(lock);
 	return err;

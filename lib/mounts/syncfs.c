@@ -2,7 +2,6 @@
 /* Which mounts a SYNCFS is for: finode_mount_syncfs(). */
 #include <errno.h>
 
-#include "base/testing.h"
 #include "core/mount.h"
 #include "mounts/crossing.h"
 
@@ -27,7 +26,7 @@ static bool kernel_knows(struct finode_mount *mount)
 static bool belongs_to(struct finode_mount *mount, const struct finode_mount *asked)
 {
 	while (mount != asked) {
-		if (!mount || (kernel_knows(mount) && !FINODE_MUTANT(sync_what_is_known)))
+		if (!mount || kernel_knows(mount))
 			return false;
 		mount = mount->parent;
 	}
@@ -48,17 +47,12 @@ int finode_mount_syncfs(struct finode_table *table, uint64_t nodeid)
 	while ((mount = finode__mounts_next(table, mount))) {
 		int err = 0;
 
-		if (belongs_to(mount, FINODE_MUTANT(sync_the_first) ? table->mounts.first
-								    : inode->mount)) {
+		if (belongs_to(mount, inode->mount)) {
 			finode__lock_check_none_held("sync() of a mount");
 			err = ops->sync(mount);
 		}
 		if (first == 0)
 			first = err;
-		if (err && FINODE_MUTANT(sync_stops_at_an_error)) {
-			finode_mount_put(mount);
-			break;
-		}
 	}
 	return first > 0 ? -EIO : first;
 }

@@ -120,8 +120,7 @@ int finode__alias_create(struct finode *dir, const char *name, uint32_t hash,
 {
 	struct finode_alias *alias;
 
-	if (!FINODE_MUTANT(alias_without_its_directory) &&
-	    !slots_hold(inode_slot(dir), dir->nodeid))
+	if (!slots_hold(inode_slot(dir), dir->nodeid))
 		return -EOVERFLOW;
 	alias = alias_alloc(dir, name);
 	if (!alias) {
@@ -243,8 +242,7 @@ void finode__aliases_end(struct finode_alias **doomed)
  */
 static bool hold_named(struct finode_alias *found, struct finode_alias **alias)
 {
-	if (!slots_hold(inode_slot(found->inode), found->inode->nodeid) &&
-	    !FINODE_MUTANT(lookup_of_the_dying))
+	if (!slots_hold(inode_slot(found->inode), found->inode->nodeid))
 		return false;
 	if (alias) {
 		atomic_fetch_add_explicit(&alias_core(found)->holds, 1,
@@ -305,9 +303,9 @@ int finode__alias_await(struct finode *dir, const char *name, uint32_t hash,
 		}
 		if (slot_refs(inode_slot(found->inode)) > 0)
 			err = -EOVERFLOW;
-		else if (!FINODE_MUTANT(no_wait_for_a_name))
+		else
 			err = settle_locked(stripe, found->inode);
-		if (err || FINODE_MUTANT(no_wait_for_a_name))
+		if (err)
 			break;
 	}
 	lock_release(&stripe->lock);

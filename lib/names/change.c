@@ -64,7 +64,7 @@ static bool has_children(const struct finode *inode)
 static bool makes_a_loop(struct finode *dir, struct finode *inode)
 {
 	return inode_is_dir(inode) && has_children(inode) &&
-	       !FINODE_MUTANT(no_ancestor_check) && finode__dir_is_below(dir, inode);
+	       finode__dir_is_below(dir, inode);
 }
 
 /* Takes all locks that the addition needs, or none. @return 0 or -ELOOP */
@@ -102,12 +102,12 @@ static void addition_make(struct addition *a, struct finode_alias **doomed)
 		finode__alias_detach(a->there, doomed);
 		stripe->stale++;
 	}
-	if (a->other && !FINODE_MUTANT(directory_keeps_both_names))
+	if (a->other) {
 		finode__alias_detach(a->other, doomed);
-	if (a->other)
 		stripe->moved++;
-	else
+	} else {
 		stripe->added++;
+	}
 	finode__alias_attach(a->alias);
 	if (dir)
 		atomic_fetch_add_explicit(&names->tree_changes, 1, memory_order_acq_rel);
@@ -128,7 +128,7 @@ static int addition_verdict(const struct addition *a, bool replace)
 		return NAME_KNOWN; /* somebody was faster */
 	if (a->there && !replace)
 		return -EEXIST;
-	if (!finode__inode_is_current(inode) && !FINODE_MUTANT(retired_gets_names))
+	if (!finode__inode_is_current(inode))
 		return -ESTALE;
 	return finode__backing_takes_names(inode) ? 0 : -ESTALE;
 }
@@ -215,7 +215,7 @@ void finode__aliases_detach(struct finode *inode, struct finode_alias **doomed)
 static void trim_to(struct finode *inode, uint64_t nlink, struct finode_alias **doomed)
 {
 	if (nlink == 0 || name_count(inode) <= nlink || inode_is_dir(inode) ||
-	    inode->library_flags & INODE_BY_NAME || FINODE_MUTANT(names_are_never_trimmed))
+	    inode->library_flags & INODE_BY_NAME)
 		return;
 	finode__aliases_trim(inode, nlink, doomed);
 }
@@ -250,7 +250,7 @@ static void renew(struct finode *dir, const char *name, uint32_t hash, struct fi
 	finode__name_locks_want(&locks, inode);
 	finode__name_locks_take(&locks);
 	alias = finode__alias_find(dir, name, hash);
-	if (alias && alias->inode == inode && !FINODE_MUTANT(old_names_stay_old))
+	if (alias && alias->inode == inode)
 		finode__alias_renew(alias);
 	finode__name_locks_release(&locks);
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/testing.h"
 
 #define FEW	   4 /* children that need no array */
 #define FEW_BITS   2 /* the first array has this many bits */
@@ -31,8 +30,7 @@ static uint32_t old_chain(const struct children *children, uint32_t hash)
 /* Is that where its aliases are? */
 static bool is_in_old(const struct children *children, uint32_t hash)
 {
-	return children->old && old_chain(children, hash) >= children->moved &&
-	       !FINODE_MUTANT(children_lost_in_growth);
+	return children->old && old_chain(children, hash) >= children->moved;
 }
 
 /* Where an alias of this hash is, or is to be. */
@@ -176,8 +174,7 @@ struct children_cursor finode__children_at(const struct finode_alias *alias)
 
 static bool is_before(struct children_cursor a, struct children_cursor b)
 {
-	return a.place < b.place || (a.place == b.place && a.alias < b.alias &&
-				     !FINODE_MUTANT(walk_by_hash_alone));
+	return a.place < b.place || (a.place == b.place && a.alias < b.alias);
 }
 
 /* Chains are in no order. */

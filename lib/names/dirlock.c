@@ -78,8 +78,6 @@ static struct dir_waiter *admit_waiters_locked(struct dir_node *node)
 		admit_locked(node, waiter->changes);
 		*end = waiter;
 		end = &waiter->next;
-		if (FINODE_MUTANT(sharers_one_by_one))
-			break;
 	}
 	*end = NULL;
 	return admitted;
@@ -118,8 +116,7 @@ static void enter(struct finode *dir, bool changes)
 	bool waits;
 
 	lock_take(&stripe->lock);
-	waits = (node->waiters && !FINODE_MUTANT(sharers_pass_changers)) ||
-		!admissible_locked(node, changes);
+	waits = node->waiters || !admissible_locked(node, changes);
 	if (waits) {
 		sem_init(&waiter.admitted, 0, 0);
 		join_locked(node, &waiter);
@@ -180,7 +177,7 @@ int finode_dir_change(struct finode *dir, struct finode_dirlock *lock)
 int finode_dir_change_two(struct finode *dir, struct finode *other,
 			  struct finode_dirlock *lock)
 {
-	bool in_order = dir->nodeid < other->nodeid || FINODE_MUTANT(dirs_in_any_order);
+	bool in_order = dir->nodeid < other->nodeid;
 	struct finode *first = in_order ? dir : other;
 	struct finode *second = in_order ? other : dir;
 	int err;

@@ -69,7 +69,7 @@ static int create_at(struct finode *dir, const char *name, uint32_t hash, mode_t
 		return err;
 	/* Nobody else makes one now; but somebody may have, just before. */
 	err = finode__alias_await(dir, name, hash, &known, NULL);
-	if ((err || known) && !FINODE_MUTANT(no_second_look)) {
+	if (err || known) {
 		finode__inode_abandon(inode);
 		finode_put(known);
 		return err ? err : -EAGAIN;

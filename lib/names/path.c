@@ -125,8 +125,6 @@ static uint64_t changes_now(const struct climb *c)
 
 static bool was_overtaken(const struct climb *c)
 {
-	if (FINODE_MUTANT(path_is_not_verified))
-		return false;
 	return (c->changes & 1) || changes_now(c) != c->changes;
 }
 

@@ -63,7 +63,6 @@ static void end_finish(struct end *end, struct finode_alias **doomed)
 static bool end_makes_a_loop(const struct end *end)
 {
 	return end->new &&inode_is_dir(end->new->inode) &&
-	       !FINODE_MUTANT(rename_below_itself) &&
 	       finode__dir_is_below(end->dir, end->new->inode);
 }
 
@@ -143,13 +142,11 @@ static void move_make(struct move *m, struct finode_alias **doomed)
 		finode__alias_attach(m->to.new);
 		stripe->moved++;
 	}
-	if (m->from.new && !FINODE_MUTANT(exchange_is_a_rename)) {
+	if (m->from.new) {
 		finode__alias_attach(m->from.new);
 		stripe->moved++;
 	}
-	if (!FINODE_MUTANT(exchange_is_a_rename))
-		m->from.new = NULL;
-	m->to.new = NULL;
+	m->to.new = m->from.new = NULL;
 	if (dir)
 		atomic_fetch_add_explicit(&m->locks.names->tree_changes, 1,
 					  memory_order_acq_rel);

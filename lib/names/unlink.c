@@ -34,24 +34,21 @@ static void become_locked(struct stripe *stripe, struct name_node *node,
 			  enum backing_state state)
 {
 	node->backing = state;
-	if (!FINODE_MUTANT(no_wake_of_the_unlinked))
-		pthread_cond_broadcast(&stripe->changed);
+	pthread_cond_broadcast(&stripe->changed);
 }
 
 static bool has_name_or_file(const struct finode *inode)
 {
 	const struct name_node *node = name_node(inode);
 
-	return finode__alias_first(inode) ||
-	       (node->opens > 0 && !FINODE_MUTANT(unlinked_while_open));
+	return finode__alias_first(inode) || node->opens > 0;
 }
 
 bool finode__backing_takes_names(const struct finode *inode)
 {
 	const struct name_node *node = name_node(inode);
 
-	return node->backing == BACKING_HELD || node->backing == BACKING_WANTED ||
-	       FINODE_MUTANT(names_for_the_let_go);
+	return node->backing == BACKING_HELD || node->backing == BACKING_WANTED;
 }
 
 /* ---- Pins ---- */
@@ -138,18 +135,15 @@ void finode_unpin(struct finode *inode)
 static bool want_locked(struct stripe *stripe, struct name_node *node,
 			const struct finode *inode)
 {
-	if (FINODE_MUTANT(two_let_go))
-		settle_locked(stripe, node);
-	else
-		settle_alone_locked(stripe, node);
+	settle_alone_locked(stripe, node);
 	if (node->backing == BACKING_GONE || has_name_or_file(inode))
 		return false;
 	node->backing = BACKING_WANTED;
-	while (node->pins > 0 && !FINODE_MUTANT(no_wait_for_pins)) {
+	while (node->pins > 0) {
 		FINODE_YIELD("waits: pins, locked");
 		lock_wait(&stripe->lock, &stripe->changed);
 	}
-	if (has_name_or_file(inode) && !FINODE_MUTANT(no_second_thought)) {
+	if (has_name_or_file(inode)) {
 		become_locked(stripe, node, BACKING_HELD);
 		return false;
 	}
@@ -166,7 +160,7 @@ bool finode_unlinked(struct finode *inode)
 	/* The root needs no name. */
 	if (!backing_is_tracked(inode) || inode_is_root(inode))
 		return false;
-	if (pinned_count > 0 && !FINODE_MUTANT(waits_for_its_own_pin)) {
+	if (pinned_count > 0) {
 		finode__misuse(&inode_table(inode)->log,
 			       "finode_unlinked() of nodeid %#llx by who has pinned nodeid "
 			       "%#llx: unpin before; the object is kept",
@@ -211,7 +205,7 @@ int finode__backing_found(struct finode *inode, void *arg)
 	bool gone;
 	int err;
 
-	if (!backing_is_tracked(inode) || FINODE_MUTANT(no_rebind))
+	if (!backing_is_tracked(inode))
 		return 0;
 	stripe = stripe_of(inode);
 	node = name_node(inode);

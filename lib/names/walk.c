@@ -22,8 +22,7 @@ static struct finode_alias *next_held(struct finode *dir, struct children_cursor
 	struct finode_alias *alias =
 		finode__children_after(&dir_node(dir)->children, cursor, CHAINS);
 
-	if (!alias || (!slots_hold(inode_slot(alias->inode), alias->inode->nodeid) &&
-		       !FINODE_MUTANT(walk_of_the_dying)))
+	if (!alias || !slots_hold(inode_slot(alias->inode), alias->inode->nodeid))
 		return NULL;
 	atomic_fetch_add_explicit(&alias_core(alias)->holds, 1, memory_order_relaxed);
 	return alias;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which deliberate defect a test program has: the one that FINODE_MUTANT in the environment
- * names. For tests/mutants.sh. */
+/* The defect is the one that FINODE_MUTANT in the environment names; none without it. */
+#include "mutants/mutant.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/testing.h"
 
 static const char *chosen;
 
@@ -14,7 +13,7 @@ __attribute__((constructor)) static void choose(void)
 	chosen = getenv("FINODE_MUTANT");
 }
 
-int finode__mutant(const char *name)
+int mutant_is_chosen(const char *name)
 {
 	return chosen && strcmp(chosen, name) == 0;
 }
