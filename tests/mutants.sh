@@ -7,12 +7,6 @@
 # usage: tests/mutants.sh SOURCE [NAME..]      only these defects, if any are named
 set -eu
 
-# Those that take longest come last, of each kind. Most defects are noticed before.
-tests='siphash slots schedules name_schedules walk_schedules unlink mount mount_root
-	mount_schedules rename count children alias mount_ino index table inode obtain_at path file dirlock'
-# linked with the fake kernel
-fuse_tests='session notify faults mounts_glue names_glue entry submounts'
-
 # compile FILE..: objects, named after the files and their folders
 # shellcheck disable=SC2016 # the inner shell's variables
 compile() {
@@ -32,9 +26,8 @@ archive() {
 # link NAME: a test program. Archives, so that the core's tests need no libfuse.
 link() {
 	extra=
-	case " $fuse_tests " in
-	*" $1 "*) extra="$work/fakekernel.a $work/lib.a $(pkg-config --libs fuse3)" ;;
-	esac
+	! grep -q '^#include "fakekernel/' "tests/test_$1.c" ||
+		extra="$work/fakekernel.a $work/lib.a $(pkg-config --libs fuse3)"
 	# shellcheck disable=SC2086 # lists of words
 	${CC:-cc} -pthread -o "$work/test_$1" "$work/tests-test_$1.c.o" $extra "$work/lib.a" \
 		"$work/support.a" "$work/lib.a" "$work/support.a" $libs
@@ -76,20 +69,22 @@ first_failure() {
 
 # measure NAME: how long a test program may take: one that hangs has noticed too
 measure() {
-	before=$(date +%s)
+	before=$(date +%s%3N)
 	"$work/test_$1" >"$work/log" 2>&1 || {
 		echo "no mutant: test_$1 fails"
 		cat "$work/log"
 		exit 1
 	}
-	echo $((4 * ($(date +%s) - before) + 4)) >"$work/$1.seconds"
+	took=$(($(date +%s%3N) - before))
+	echo $((4 * took / 1000 + 4)) >"$work/$1.seconds"
+	echo "$took $1" >>"$work/took"
 }
 
 # run LOG: the tests, up to the first that fails. Prints who noticed what; 1 if nobody did
 run() {
-	for name in $programs; do
+	while read -r _ name; do
 		status=0
-		timeout -k 1 "$(cat "$work/$name.seconds")" "$work/test_$name" >"$1" 2>&1 ||
+		timeout -k 1 "$(cat "$work/$name.seconds")" "$work/test_$name" >"$1" 2>&1 </dev/null ||
 			status=$?
 		[ $status != 0 ] || continue
 		case $status in
@@ -99,7 +94,7 @@ run() {
 		esac
 		echo "noticed by test_$name, $(first_failure "$1") ($how)"
 		return 0
-	done
+	done <"$work/order"
 	return 1
 }
 
@@ -125,7 +120,7 @@ is_out_of_reach() {
 source=$(cd "$1" && pwd)
 shift
 jobs=$(nproc)
-programs="$tests $fuse_tests"
+programs=$(cd "$source/tests" && printf '%s\n' test_*.c | sed 's/^test_//; s/\.c$//')
 if [ "${1:-}" = --one ]; then # this script, started by itself
 	work=$2
 	one "$3"
@@ -140,7 +135,8 @@ build
 for name in $programs; do
 	measure "$name"
 done
-echo "no mutant: all tests pass: $programs"
+sort -n "$work/took" >"$work/order" # most defects are noticed before the last ones
+echo "no mutant: all $(wc -l <"$work/order") test programs pass"
 
 all=$(sed -n 's,^[a-z]*/\(.*\)\.patch$,\1,p' "$source/tests/mutants/series")
 no_custom_io=$("$work/test_session" 2>&1 | grep -m 1 'built without custom io' || :)
