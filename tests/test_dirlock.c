@@ -11,8 +11,8 @@
 
 #include "names/names.h"
 
-_Static_assert(sizeof(struct dir_node) <= sizeof(struct name_node) +
-						  sizeof(struct children) + 16,
+_Static_assert(sizeof(struct dir_node) <=
+		       sizeof(struct name_node) + sizeof(struct children) + 16,
 	       "the lock takes two words of a directory");
 
 /* One thread that takes a guard, says so, and waits before a gate to give it back. */

@@ -417,8 +417,7 @@ static void crowd_look(struct finode *dir, struct finode *inode, const char *nam
 		if (alias->inode != inode)
 			differ("a walk comes to what is another's");
 	while ((alias = finode_child_next(dir, alias)))
-		if (alias->dir != dir ||
-		    object_of(alias->inode)->canary != OBJECT_CANARY)
+		if (alias->dir != dir || object_of(alias->inode)->canary != OBJECT_CANARY)
 			differ("a walk comes to what is no child, or not alive");
 	if (length < 0 && length != -ENOENT)
 		differ("path says %zd", length);
