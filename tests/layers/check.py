@@ -4,7 +4,8 @@
 An edge is (from, to, why) between two files, from their #include lines, from the symbols
 of the objects of BUILD, and from the text of headers, whose inline functions and macros
 leave no symbols of their own. Each edge is held against the order of the folders; the
-edges between modules (a .c with its .h) must have no circle.
+edges between modules (a .c with its .h) must have no circle. The README.md of each folder lists
+its modules, and an edge leads only upward in that list.
 """
 
 import pathlib
@@ -188,6 +189,31 @@ def circles(edges):
     return found
 
 
+def listed(source, folder):
+    """The modules of a folder, in the order of the list in its README.md."""
+    readme = source / "lib" / folder / "README.md"
+    if not readme.exists():
+        return []
+    rows = re.findall(r"^\| `(\w+)` \|", readme.read_text(), re.MULTILINE)
+    return [f"{folder}/{row}" for row in rows]
+
+
+def list_faults(source, ours, edges):
+    """Where the list of a folder's README.md is not so, one line each."""
+    lines = []
+    for folder in sorted({folder_of(f) for f in ours}):
+        modules = listed(source, folder)
+        there = {module_of(f) for f in ours if folder_of(f) == folder}
+        lines += [f"lib/{folder}/README.md: no row for {m}" for m in sorted(there - set(modules))]
+        lines += [f"lib/{folder}/README.md: {m} does not exist" for m in modules if m not in there]
+        for start, end, why in sorted(edges):
+            low, high = module_of(start), module_of(end)
+            if low in modules and high in modules and modules.index(high) > modules.index(low):
+                lines.append(f"lib/{folder}/README.md: {low} stands before {high}, "
+                             f"but {start} {why}")
+    return lines
+
+
 def describe(circle, edges):
     """The files of a circle, and one reason for each step in it."""
     lines = [f"circle of {len(circle)}: {', '.join(sorted(circle))}"]
@@ -222,6 +248,9 @@ def main(source, build):
         print("\n".join(describe(circle, edges)))
     if wrong or found:
         sys.exit(f"layers: circles {len(found)}, upward calls {len(wrong)}")
+    faults = list_faults(source, ours, edges)
+    if faults:
+        sys.exit("\n".join(faults))
     length = {f: len((source / "lib" / f).read_text().splitlines()) for f in ours}
     largest = max(sorted(length), key=length.get)
     print(f"layers: circles 0, upward calls 0, files {len(ours)}, "

@@ -13,12 +13,22 @@ put() {
 	cat >"$1"
 }
 
+# list FOLDER FILE..: the page of a folder, with the list of its files.
+list() {
+	folder=$1
+	shift
+	printf '| `%s` | nothing |\n' "$@" | put "lib/$folder/README.md"
+}
+
 # A tree without faults: core calls base, hostfs uses a public header.
 tree() {
 	rm -rf "$work/tree"
 	mkdir "$work/tree"
 	cd "$work/tree"
 	put lib/README.md <"$source/lib/README.md"
+	list base low
+	list core one two
+	list hostfs host
 	put include/finode/public.h <<-'EOF'
 		int finode_one(void);
 	EOF
@@ -138,6 +148,18 @@ refused 'include/finode/public.h: includes core/two.h, which is private'
 tree
 echo 'int nowhere;' | put lib/attic/nowhere.c
 refused 'not in the order of lib/README.md: attic'
+
+tree
+list core one
+refused 'lib/core/README.md: no row for core/two'
+
+tree
+list core one two three
+refused 'lib/core/README.md: core/three does not exist'
+
+tree
+list core two one
+refused 'lib/core/README.md: core/two stands before core/one, but core/two.c'
 
 tree
 check >/dev/null
