@@ -187,7 +187,7 @@ static void lo_wait_for_forgets(fuse_req_t req)
 	waiting--;
 }
 
-void lo_bound(fuse_req_t req)
+void lo_reclaim(fuse_req_t req)
 {
 	unsigned long now = fds, at = relieve_at;
 
@@ -521,7 +521,7 @@ static void lo_list(fuse_req_t req, size_t size, off_t off, uint64_t fh, bool pl
 	FINODE_AUTO_DIRBUF struct finode_dirbuf buf = FINODE_DIRBUF_INIT;
 	int err = file ? finode_dirbuf_init(&buf, file->inode, size, plus) : -EBADF;
 
-	lo_bound(req);
+	lo_reclaim(req);
 	if (!err)
 		err = lo_fill(&buf, file, off, plus);
 	if (err)

@@ -103,11 +103,11 @@ void lo_act_as_self(void);
 
 /*
  * Each inode costs a file descriptor, and the kernel remembers inodes as long as it has
- * memory. An inode counts the fds that it keeps; lo_bound(), called at lookups, asks the
+ * memory. An inode counts the fds that it keeps; lo_reclaim(), called at look-ups, asks the
  * kernel from time to time to drop those inodes that nobody uses.
  */
 void lo_count_fd(int change);
-void lo_bound(fuse_req_t req);
+void lo_reclaim(fuse_req_t req);
 
 /* Of struct lo_mount: init() is given the object of the root, or one found in the mount. */
 extern const struct finode_mount_ops lo_mount_ops;

@@ -52,7 +52,7 @@ static void lo_reply_child(fuse_req_t req, struct finode *dir, const char *name,
 	struct lo_object obj = LO_OBJECT_NONE;
 	int err = lo_open_object(lo_inode(dir)->fd, name, O_NOFOLLOW, &obj);
 
-	lo_bound(req);
+	lo_reclaim(req);
 	if (!err)
 		err = lo_obtain(dir, &obj, &inode);
 	if (err == -ENOENT)
@@ -181,7 +181,7 @@ static void lo_reply_opened(fuse_req_t req, struct finode *dir, const char *name
 	/* What was opened, whatever has the name by now. */
 	int err = lo_open_object(AT_FDCWD, lo_path(fd, path), 0, &obj);
 
-	lo_bound(req);
+	lo_reclaim(req);
 	if (!err)
 		err = lo_obtain(dir, &obj, &inode);
 	if (err >= 0)

@@ -13,7 +13,7 @@
  * the directory cannot be removed. The FORGET, at which a server closes its descriptor,
  * comes too late for the RMDIR that follows. So here, when a name has gone, na_name_gone()
  * sees to it that nothing holds it: the descriptor is opened anew by another name that is
- * known, or, if there is none, let go (finode/unlink.h).
+ * known, or, if there is none, closed (finode/unlink.h).
  *
  * What is kept: a directory's lock is taken before any inode is pinned, and who has pinned
  * an inode takes no lock. What a look-up itself opens is closed before the directory is
@@ -38,7 +38,7 @@ union na_handle {
 };
 
 struct na_inode {
-	struct lo_inode lo; /* its fd is -1 if the object was let go */
+	struct lo_inode lo; /* its fd is -1 after unlinked() */
 	union na_handle handle;
 };
 
@@ -189,7 +189,7 @@ static int na_reopen(struct finode *inode, struct finode_alias *alias)
 
 /*
  * A name of the inode, which may be NULL, was removed from the host and from the table. The
- * fd may have been opened by it: see the top. If it is let go although the host has other
+ * fd may have been opened by it: see the top. If it is closed although the host has other
  * links of it, which nobody knows of, a look-up by one of them finds it again.
  */
 static void na_name_gone(struct finode *inode)
@@ -217,7 +217,7 @@ static void na_reply_child(fuse_req_t req, struct finode *dir, const char *name,
 	struct lo_object obj = LO_OBJECT_NONE;
 	int err = lo_open_object(lo_inode(dir)->fd, name, O_NOFOLLOW, &obj);
 
-	lo_bound(req);
+	lo_reclaim(req);
 	if (!err)
 		err = lo_obtain(dir, &obj, &inode);
 	if (err == -ENOENT)
@@ -385,7 +385,7 @@ static void na_reply_opened(fuse_req_t req, struct finode *dir, const char *name
 	/* What was opened, whatever has the name by now. */
 	int err = lo_open_object(AT_FDCWD, lo_path(fd, path), 0, &obj);
 
-	lo_bound(req);
+	lo_reclaim(req);
 	if (!err)
 		err = lo_obtain(dir, &obj, &inode);
 	if (err >= 0)

@@ -42,10 +42,10 @@ static void log_notifications(const char *name, struct finode_session *session)
 		if (s.notify[i].queued)
 			fuse_log(FUSE_LOG_INFO,
 				 "%s: notify %s: queued=%" PRIu64 " waiting=%" PRIu64
-				 " merged=%" PRIu64 " sent=%" PRIu64 " absent=%" PRIu64
+				 " merged=%" PRIu64 " sent=%" PRIu64 " unknown=%" PRIu64
 				 " failed=%" PRIu64 "\n",
 				 name, kinds[i], s.notify[i].queued, s.notify[i].waiting,
-				 s.notify[i].merged, s.notify[i].sent, s.notify[i].absent,
+				 s.notify[i].merged, s.notify[i].sent, s.notify[i].unknown,
 				 s.notify[i].failed);
 }
 

@@ -296,7 +296,7 @@ static void test_g_a_walk_survives_a_directory_that_was_empty_meanwhile(void **s
 	crowd_finish(&c);
 }
 
-/* A large array with nearly nothing in it: the walk lets go of the lock on its way. */
+/* A large array with nearly nothing in it: the walk releases the lock now and then. */
 static void test_g_a_walk_finds_the_few_that_many_have_left(void **state)
 {
 	struct crowd c;

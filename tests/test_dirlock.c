@@ -373,12 +373,12 @@ static void test_a_guard_holds_its_directories(void **state)
 static void test_only_directories_of_one_table_can_be_locked(void **state)
 {
 	struct finode_dirlock lock = FINODE_DIRLOCK_INIT;
-	struct names_fixture n, foreign;
+	struct names_fixture n, elsewhere;
 	struct finode *file;
 
 	(void)state;
 	names_create(&n);
-	names_create(&foreign);
+	names_create(&elsewhere);
 	file = make_file(&n, 20);
 	assert_int_equal(finode_dir_share(file, &lock), -ENOTDIR);
 	assert_int_equal(finode_dir_change(file, &lock), -ENOTDIR);
@@ -386,13 +386,13 @@ static void test_only_directories_of_one_table_can_be_locked(void **state)
 	assert_int_equal(finode_dir_change_two(file, n.root, &lock), -ENOTDIR);
 	assert_null(lock.dirs[0]);
 	finode_put(file);
-	file = make_dir(&foreign, 10);
+	file = make_dir(&elsewhere, 10);
 	assert_int_equal(finode_dir_change_two(n.root, file, &lock), -EXDEV);
 	finode_put(file);
 	assert_int_equal(finode_dir_change(n.root, &lock), 0); /* nothing was kept */
 	finode_dir_unlock(&lock);
 	names_finish(&n);
-	names_finish(&foreign);
+	names_finish(&elsewhere);
 }
 
 /* What the lock is for: a plain number that only changes may change. */

@@ -322,7 +322,7 @@ static void test_e_the_end_of_an_inode_leaves_the_name_to_its_successor(void **s
 	tree_finish(&t);
 }
 
-/* The addition has made its alias; all others let go of the directory. */
+/* The addition has made its alias; nobody else holds the directory any more. */
 static void test_e_an_addition_keeps_its_directory(void **state)
 {
 	static struct tree t;

@@ -182,7 +182,7 @@ static void test_g_whiteout_leaves_an_object_that_nobody_knows_yet(void **state)
 	world_end(&w, false);
 }
 
-static void test_h_the_last_unlink_lets_go_before_its_reply(void **state)
+static void test_h_the_last_unlink_releases_before_its_reply(void **state)
 {
 	struct fk_entry e, linked;
 	struct world w;
@@ -310,7 +310,7 @@ int main(void)
 		cmocka_unit_test(test_g_rename_moves_the_name_with_all_below_it),
 		cmocka_unit_test(test_h_rename_over_a_name_takes_it_from_the_other),
 		cmocka_unit_test(test_g_whiteout_leaves_an_object_that_nobody_knows_yet),
-		cmocka_unit_test(test_h_the_last_unlink_lets_go_before_its_reply),
+		cmocka_unit_test(test_h_the_last_unlink_releases_before_its_reply),
 		cmocka_unit_test(test_h_an_open_file_is_kept_when_its_name_goes),
 		cmocka_unit_test(
 			test_c_a_refused_reply_counts_nothing_and_the_name_is_still_true),

@@ -322,7 +322,7 @@ static void test_what_the_kernel_does_not_know_is_success(void **state)
 	k.error = ENOENT;
 	assert_int_equal(finode_notify_inval_entry(s, 1, "gone"), 0);
 	assert_int_equal(finode_notify_flush(s), 0);
-	assert_int_equal(stats(&w).notify[FINODE_NOTIFY_INVAL_ENTRY].absent, 1);
+	assert_int_equal(stats(&w).notify[FINODE_NOTIFY_INVAL_ENTRY].unknown, 1);
 	assert_int_equal(w.warnings, 0);
 	k.error = ENOTEMPTY;
 	assert_int_equal(finode_notify_delete(s, 1, 2, "full"), 0);

@@ -389,10 +389,10 @@ static void test_check_notices_each_kind_of_damage(void **state)
 	       inode_shard(inode)->not_indexed--);
 	{
 		struct finode_mount *mount = inode->mount;
-		struct finode_table foreign = *f.table;
+		struct finode_table another = *f.table;
 
 		other = *mount;
-		other.table = &foreign;
+		other.table = &another;
 		DAMAGE(inode->mount = &other, "another table", inode->mount = mount);
 	}
 	{

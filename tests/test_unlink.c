@@ -24,7 +24,7 @@ static struct {
 
 #define F_NUMBER 20
 
-static void let_go(struct finode *base)
+static void release(struct finode *base)
 {
 	if (base != w.f || !w.held || w.using)
 		w.broken++;
@@ -32,7 +32,7 @@ static void let_go(struct finode *base)
 	w.unlinkeds++;
 }
 
-static int take_again(struct finode *base, void *arg)
+static int hold_again(struct finode *base, void *arg)
 {
 	if (base != w.f || w.held || !arg)
 		w.broken++;
@@ -48,8 +48,8 @@ static void begin(void)
 	memset(&w, 0, sizeof(w));
 	names_init(&w.n);
 	w.ops = *w.n.f.config.ops;
-	w.ops.unlinked = let_go;
-	w.ops.rebind = take_again;
+	w.ops.unlinked = release;
+	w.ops.rebind = hold_again;
 	w.n.f.config.ops = &w.ops;
 	assert_int_equal(names_start(&w.n), 0);
 	w.f = make_file(&w.n, F_NUMBER);
@@ -84,7 +84,7 @@ static int find_again(void)
 	return result;
 }
 
-static void test_h_the_last_name_lets_go_once(void **state)
+static void test_h_the_last_name_releases_once(void **state)
 {
 	(void)state;
 	begin();
@@ -97,7 +97,7 @@ static void test_h_the_last_name_lets_go_once(void **state)
 	end(); /* and evict() runs for it all the same */
 }
 
-static void test_h_the_root_is_never_let_go(void **state)
+static void test_h_the_root_is_never_released(void **state)
 {
 	(void)state;
 	begin();
@@ -138,7 +138,7 @@ static void test_h_an_open_file_keeps_it(void **state)
 	end();
 }
 
-static void test_h_a_later_lookup_takes_hold_again(void **state)
+static void test_h_a_later_lookup_rebinds(void **state)
 {
 	struct finode_file *file;
 
@@ -161,7 +161,7 @@ static void test_h_a_later_lookup_takes_hold_again(void **state)
 	end();
 }
 
-static void test_h_what_cannot_be_taken_again_stays_let_go(void **state)
+static void test_h_what_cannot_be_rebound_stays_released(void **state)
 {
 	(void)state;
 	begin();
@@ -184,10 +184,10 @@ static void test_the_config_must_fit(void **state)
 	(void)state;
 	names_init(&n);
 	ops = *n.f.config.ops;
-	ops.unlinked = let_go;
+	ops.unlinked = release;
 	n.f.config.ops = &ops;
 	assert_int_equal(names_start(&n), -EINVAL);
-	ops.rebind = take_again;
+	ops.rebind = hold_again;
 	n.f.config.aliases = 0;
 	assert_int_equal(names_start(&n), -EINVAL);
 }
@@ -227,7 +227,7 @@ static void does_use(struct actor *actor)
 	finode_unpin(w.f);
 }
 
-static void test_h_letting_go_waits_for_who_uses_the_object(void **state)
+static void test_h_unlinked_waits_for_pins(void **state)
 {
 	static struct party unlinked, use;
 
@@ -251,7 +251,7 @@ static void test_h_letting_go_waits_for_who_uses_the_object(void **state)
 	end();
 }
 
-static void test_h_what_got_a_name_while_letting_go_waited_is_kept(void **state)
+static void test_h_a_name_added_while_unlinked_waits_keeps_it(void **state)
 {
 	static struct party unlinked;
 
@@ -271,7 +271,7 @@ static void test_h_what_got_a_name_while_letting_go_waited_is_kept(void **state)
 	end();
 }
 
-static void test_h_what_was_opened_while_letting_go_waited_is_kept(void **state)
+static void test_h_a_file_opened_while_unlinked_waits_keeps_it(void **state)
 {
 	static struct party unlinked;
 	struct finode_file *file;
@@ -292,14 +292,14 @@ static void test_h_what_was_opened_while_letting_go_waited_is_kept(void **state)
 	end();
 }
 
-static void test_h_a_lookup_during_the_letting_go_waits_and_takes_hold_again(void **state)
+static void test_h_a_lookup_during_unlinked_waits_and_rebinds(void **state)
 {
 	static struct party unlinked, lookup, pin;
 
 	(void)state;
 	begin();
 	assert_int_equal(finode_alias_remove(w.n.root, "f"), 0);
-	actor_start(&unlinked.actor, does_unlinked, "unlinked: letting go");
+	actor_start(&unlinked.actor, does_unlinked, "unlinked: before unlinked()");
 	actor_start(&lookup.actor, does_obtain, NULL);
 	assert_false(actor_settle(&lookup.actor));
 	actor_start(&pin.actor, does_pin, NULL);
@@ -319,7 +319,7 @@ static void test_h_a_lookup_during_the_letting_go_waits_and_takes_hold_again(voi
 
 /* Thread 1 unlinks dir1/file while thread 2, which looks up dir2/link, has it in its hand.
  */
-static void test_h_a_lookup_that_is_overtaken_by_the_letting_go_looks_again(void **state)
+static void test_h_a_lookup_that_unlinked_overtakes_looks_again(void **state)
 {
 	struct finode *found;
 
@@ -335,14 +335,14 @@ static void test_h_a_lookup_that_is_overtaken_by_the_letting_go_looks_again(void
 	end();
 }
 
-static void test_h_two_who_let_go_at_once_let_go_once(void **state)
+static void test_h_two_unlinks_at_once_release_once(void **state)
 {
 	static struct party first, second;
 
 	(void)state;
 	begin();
 	assert_int_equal(finode_alias_remove(w.n.root, "f"), 0);
-	actor_start(&first.actor, does_unlinked, "unlinked: letting go");
+	actor_start(&first.actor, does_unlinked, "unlinked: before unlinked()");
 	actor_start(&second.actor, does_unlinked, NULL);
 	assert_false(actor_settle(&second.actor)); /* its reply waits for it, too */
 	actor_finish(&first.actor);
@@ -352,7 +352,7 @@ static void test_h_two_who_let_go_at_once_let_go_once(void **state)
 	end();
 }
 
-static void test_h_two_who_wait_to_let_go_let_go_once(void **state)
+static void test_h_two_unlinks_that_wait_release_once(void **state)
 {
 	static struct party first, second;
 
@@ -372,7 +372,7 @@ static void test_h_two_who_wait_to_let_go_let_go_once(void **state)
 	end();
 }
 
-static void test_h_two_lookups_take_hold_again_once(void **state)
+static void test_h_two_lookups_rebind_once(void **state)
 {
 	static struct party first, second, use;
 
@@ -397,23 +397,21 @@ static void test_h_two_lookups_take_hold_again_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_h_the_last_name_lets_go_once),
-		cmocka_unit_test(test_h_the_root_is_never_let_go),
+		cmocka_unit_test(test_h_the_last_name_releases_once),
+		cmocka_unit_test(test_h_the_root_is_never_released),
 		cmocka_unit_test(test_h_another_name_keeps_it),
 		cmocka_unit_test(test_h_an_open_file_keeps_it),
-		cmocka_unit_test(test_h_a_later_lookup_takes_hold_again),
-		cmocka_unit_test(test_h_what_cannot_be_taken_again_stays_let_go),
+		cmocka_unit_test(test_h_a_later_lookup_rebinds),
+		cmocka_unit_test(test_h_what_cannot_be_rebound_stays_released),
 		cmocka_unit_test(test_the_config_must_fit),
-		cmocka_unit_test(test_h_letting_go_waits_for_who_uses_the_object),
-		cmocka_unit_test(test_h_what_got_a_name_while_letting_go_waited_is_kept),
-		cmocka_unit_test(test_h_what_was_opened_while_letting_go_waited_is_kept),
-		cmocka_unit_test(
-			test_h_a_lookup_during_the_letting_go_waits_and_takes_hold_again),
-		cmocka_unit_test(
-			test_h_a_lookup_that_is_overtaken_by_the_letting_go_looks_again),
-		cmocka_unit_test(test_h_two_who_let_go_at_once_let_go_once),
-		cmocka_unit_test(test_h_two_who_wait_to_let_go_let_go_once),
-		cmocka_unit_test(test_h_two_lookups_take_hold_again_once),
+		cmocka_unit_test(test_h_unlinked_waits_for_pins),
+		cmocka_unit_test(test_h_a_name_added_while_unlinked_waits_keeps_it),
+		cmocka_unit_test(test_h_a_file_opened_while_unlinked_waits_keeps_it),
+		cmocka_unit_test(test_h_a_lookup_during_unlinked_waits_and_rebinds),
+		cmocka_unit_test(test_h_a_lookup_that_unlinked_overtakes_looks_again),
+		cmocka_unit_test(test_h_two_unlinks_at_once_release_once),
+		cmocka_unit_test(test_h_two_unlinks_that_wait_release_once),
+		cmocka_unit_test(test_h_two_lookups_rebind_once),
 	};
 
 	return cmocka_run_group_tests_name("unlink", tests, NULL, NULL);

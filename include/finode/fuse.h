@@ -540,7 +540,7 @@ struct finode_session_stats {
 		uint64_t waiting; /**< now */
 		uint64_t merged;  /**< that found an equal one waiting */
 		uint64_t sent;	  /**< that the kernel took */
-		uint64_t absent;  /**< of which the kernel knew nothing (ENOENT) */
+		uint64_t unknown; /**< of what the kernel does not know (ENOENT) */
 		uint64_t failed;  /**< that the kernel refused otherwise */
 		uint64_t dropped; /**< that the end of the session has taken */
 	} notify[FINODE_NOTIFY_KINDS];

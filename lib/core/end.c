@@ -13,8 +13,8 @@
  *     left the index early; it goes through EVICTING all the same.
  *   - evict() runs with no lock held (guarantee F), out of everyone else's reach.
  *   - What an evict() puts, and what ends with the names of an inode, is ended after that
- *     evict() has returned, in a loop: a chain of inodes may be longer than a stack is
- * deep. Each thread has a list of what waits for that.
+ *     evict() has returned, in a loop: a chain of inodes may be too long for a stack. Each
+ *     thread has a list of the ends that it has put off.
  *   - While a table is destroyed no memory is freed before the last evict() has returned:
  *     what an author holds may be put in any order.
  */

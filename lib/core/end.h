@@ -24,7 +24,7 @@ bool finode__inode_end_now(struct finode *inode);
 bool finode__inode_end_is_put_off(const struct finode *inode);
 
 /*
- * The end of a table: evicts the root, what that lets go, and what somebody should have
+ * The end of a table: evicts the root, what that has put, and what somebody should have
  * put. Memory is freed when all evict()s have returned.
  */
 void finode__inodes_end(struct finode_table *table);

@@ -15,8 +15,8 @@
  *
  *   - References go 1 -> 0 only under the lock, in the same breath as LIVE -> EVICTING.
  *   - A mount is in the list of all from its making to its end, in the order of making, so
- *     that a parent comes before its children; and in the hash of ids unless it is
- * detached.
+ *     that a parent comes before its children. It is in the hash of ids until then, or
+ *     until it is detached.
  *   - What is detached gets no new inodes: the flag is set before the walk over its inodes,
  *     and whoever publishes an inode looks at the flag under its shard's lock.
  */

@@ -132,7 +132,7 @@ static void end_locked(struct session *s, struct notice *notice, enum fate fate)
 		struct notice *next = notice->next;
 		uint64_t *const counters[] = {
 			[SENT] = &n->stats.notify[notice->saying.kind].sent,
-			[ABSENT] = &n->stats.notify[notice->saying.kind].absent,
+			[ABSENT] = &n->stats.notify[notice->saying.kind].unknown,
 			[FAILED] = &n->stats.notify[notice->saying.kind].failed,
 			[DROPPED] = &n->stats.notify[notice->saying.kind].dropped,
 		};

@@ -8,7 +8,7 @@
  *   - what waits is in the queue, in its order, and in one bucket of the index; what is
  *     being written is in neither, so an equal call after that is queued again
  *   - waiting <= limit
- *   - of each kind, queued = waiting + merged + sent + absent + failed + dropped, and what
+ *   - of each kind, queued = waiting + merged + sent + unknown + failed + dropped, and what
  *     is being written
  */
 #ifndef FINODE_LIB_QUEUE_H

@@ -15,7 +15,7 @@
 #include "fuse/notify.h"
 #include "fuse/translate.h"
 
-/* Is there anything to be done between this libfuse and a /dev/fuse? See session.h. */
+/* Is there anything to be done between this libfuse and a /dev/fuse? See fuse.h. */
 #define INTERPOSE_DEV_FUSE (FUSE_VERSION < FUSE_MAKE_VERSION(3, 18))
 
 /* ---- Making one ---- */

@@ -14,9 +14,8 @@
  *
  * Invariants, under the lock of struct mounts:
  *
- *   - An announcement counts the replies that have made it and were not refused; the last
- *     refusal takes it back, so what reached the kernel is never withdrawn by another
- * reply.
+ *   - An announcement counts the replies that have made it and were not refused. Only the
+ *     last refusal takes it back, so one that reached the kernel stays.
  *   - `kept` is the inode of `nodeid`, or NULL if the table does not keep roots; `kept` of
  *     struct crossings is how many there are.
  */

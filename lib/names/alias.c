@@ -5,8 +5,7 @@
  * This file owns the life of a struct finode_alias:
  *
  *      created, by one thread  -->  attached          -->  doomed, by one thread
- *                                   everyone finds it      memory goes, the directory is
- * put
+ *                                   everyone finds it      freed; its directory is put
  *
  * The step to attached, and the step away from it, are made under both stripes (names.h),
  * by change.c and rename.c. An alias is doomed when it is detached and nobody holds it. To

@@ -93,7 +93,7 @@ static int check_backing_locked(const struct finode *inode, const struct verdict
 		return 0;
 	if (finode__alias_first(inode) || node->opens > 0 || node->pins > 0)
 		return finode__broken(verdict,
-				      "nodeid %#llx: let go, with a name, a file or a pin",
+				      "nodeid %#llx: released, but named, open or pinned",
 				      id_of(inode));
 	return 0;
 }

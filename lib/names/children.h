@@ -31,7 +31,7 @@
 /* What lies in the opaque area of a struct finode_alias. */
 struct alias_core {
 	struct finode_alias *chain; /* the next one; of the doomed, once it is detached */
-	struct finode_alias *next;  /* of the inode's ring, oldest first */
+	struct finode_alias *next;  /* of the inode's ring, newest first */
 	struct finode_alias *prev;
 	uint32_t hash : 31;	/* of the name, set once */
 	uint32_t attached : 1;	/* is a name; protected by both stripes */

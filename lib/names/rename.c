@@ -50,7 +50,7 @@ static int end_prepare(struct end *end, const struct end *other)
 				    &end->new);
 }
 
-/* Lets go of what was seen, and of a new alias that has not found its place. */
+/* Puts what was seen, and dooms a new alias that has not found its place. */
 static void end_finish(struct end *end, struct finode_alias **doomed)
 {
 	if (end->new)

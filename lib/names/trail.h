@@ -5,7 +5,7 @@
  *
  * Each is held. An alias holds its directory, which is the inode of the next one, so
  * nothing else needs a reference, but for the inode that the trail begins with: its caller
- * has one, or is its evict(). They are let go from the other end, so that each alias is
+ * has one, or is its evict(). They are put from the other end, so that each alias is
  * gone before what holds its inode.
  *
  * A climb runs under locks, where nothing is allocated: what a trail has no room for it
@@ -38,7 +38,7 @@ void finode__trail_finish(struct trail *trail);
 /* The caller holds the alias, or the stripe of its inode. @return false without room */
 bool finode__trail_add(struct trail *trail, struct finode_alias *alias);
 
-/* Lets all aliases go, and so may call evict(). No lock is held. */
+/* Puts all aliases, and so may call evict(). No lock is held. */
 void finode__trail_drop(struct trail *trail);
 
 /* Drops everything; then there is room for what was wanted. @return 0 or -ENOMEM */

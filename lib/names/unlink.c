@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * See unlink.h. This file owns the states of backing objects and the waits for them, and
- * knows what each thread has pinned: who lets go with a pin held would wait for itself.
+ * knows what each thread has pinned: finode_unlinked() with a pin held would wait for
+ * itself.
  */
 #include "names/unlink.h"
 
@@ -11,7 +12,7 @@
 #include "finode/unlink.h"
 #include "names/alias.h"
 
-/* With the stripe held: waits while a callback runs that lets go or takes hold again. */
+/* With the stripe held: waits while unlinked() or rebind() runs. */
 static void settle_locked(struct stripe *stripe, const struct name_node *node)
 {
 	while (node->backing == BACKING_UNLINKING || node->backing == BACKING_REBINDING) {
@@ -20,8 +21,7 @@ static void settle_locked(struct stripe *stripe, const struct name_node *node)
 	}
 }
 
-/* The same, and while another one waits to let go: of two, the second replies later, too.
- */
+/* The same, and while another finode_unlinked() waits for pins: both reply after that. */
 static void settle_alone_locked(struct stripe *stripe, const struct name_node *node)
 {
 	while (node->backing != BACKING_HELD && node->backing != BACKING_GONE) {
@@ -126,7 +126,7 @@ void finode_unpin(struct finode *inode)
 			       (unsigned long long)inode->nodeid);
 }
 
-/* ---- Letting go ---- */
+/* ---- unlinked() and rebind() ---- */
 
 /*
  * From HELD to UNLINKING, if it may be. What has pinned the inode may give it a name or
@@ -176,7 +176,7 @@ bool finode_unlinked(struct finode *inode)
 	if (!wanted)
 		return false;
 	finode__lock_check_none_held("unlinked()");
-	FINODE_YIELD("unlinked: letting go");
+	FINODE_YIELD("unlinked: before unlinked()");
 	inode_table(inode)->ops.unlinked(inode);
 	lock_take(&stripe->lock);
 	stripe->unlinked++;

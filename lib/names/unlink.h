@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Whether the backing object of an inode is held, and by whom it is used: the states behind
+ * Whether the backing object of an inode is held, and how many use it: the states behind
  * finode/unlink.h, in the inode's name node, all protected by the inode's stripe.
  *
  *                    finode_unlinked()          pins == 0
@@ -14,10 +14,9 @@
  *
  * Invariants:
  *
- *   - pins > 0 only in HELD and WANTED. A pin passes while somebody only waits (WANTED):
- * else whoever pins one inode twice, or two in another order than others, could wait for
- * ever
- *   - UNLINKING, GONE, REBINDING: no attached alias, no open file
+ *   - pins > 0 only in HELD and WANTED. finode_pin() does not wait in WANTED: a thread that
+ *     pins one inode twice, or two in another order than others do, would wait for ever.
+ *   - UNLINKING, GONE, REBINDING: no attached alias, no open file.
  */
 #ifndef FINODE_LIB_UNLINK_H
 #define FINODE_LIB_UNLINK_H
@@ -32,7 +31,7 @@ enum backing_state {
 	BACKING_REBINDING,
 };
 
-/* Do objects of this table get let go at all? */
+/* Are backing objects of this table released before evict()? */
 static inline bool backing_is_tracked(const struct finode *inode)
 {
 	const struct finode_table *table = inode_table(inode);
@@ -43,7 +42,7 @@ static inline bool backing_is_tracked(const struct finode *inode)
 /* With the inode's stripe held: may it get a name? */
 bool finode__backing_takes_names(const struct finode *inode);
 
-/* What finode_obtain() has found is to be used: takes hold of it again if need be. */
+/* finode_obtain() has found the inode: calls rebind() if its backing object is GONE. */
 int finode__backing_found(struct finode *inode, void *arg);
 
 /* An open file comes, or goes. @return 0 or -ESTALE */

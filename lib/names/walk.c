@@ -12,7 +12,7 @@
 
 /*
  * A directory that was large keeps its array until it is empty. After this many empty
- * chains the stripe is let go, for others that want it.
+ * chains the stripe is released, for others that want it.
  */
 #define CHAINS 256
 

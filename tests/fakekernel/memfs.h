@@ -4,7 +4,7 @@
  * host. It is as nasty a backend as the table may meet: inode numbers are used again at
  * once, while inodes of the old object still live (only match() tells them apart), and
  * hardlinks are found through any name by any thread. In a table with aliases it keeps
- * names as an author would: with the directories' locks, and letting go of what has no link
+ * names as an author would: with the locks of directories, and releasing what has no link
  * left.
  */
 #ifndef TESTS_MEMFS_H
@@ -73,7 +73,7 @@ int memfs_start(struct memfs *fs, void (*change)(struct finode_config *config, v
 		void *arg);
 void memfs_stop(struct memfs *fs);
 
-/* For memfs_start(): a table with aliases, whose objects are let go and taken again. */
+/* For memfs_start(): a table with aliases, whose ops have unlinked() and rebind(). */
 void memfs_with_names(struct finode_config *config, void *arg);
 
 /* For memfs_start(): a world in which memfs_mount() may be called. */

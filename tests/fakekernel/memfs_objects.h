@@ -8,7 +8,7 @@
 
 struct mem_inode {
 	struct finode base;
-	struct node *node; /* owned; NULL once it was let go */
+	struct node *node; /* owned; NULL once it was released */
 	struct tree *tree;
 	uint64_t serial; /* of the node, for life */
 	struct memfs *fs;

@@ -109,7 +109,7 @@ static void tell_paths(void)
 	must(rename("e", "d"), "rename");
 }
 
-/* Another link, which no look-up has shown: the object is let go, and found again by it. */
+/* Another link, which no look-up has shown: the object is released, then found by it. */
 static void find_again(void)
 {
 	char known[4096], unknown[4096];
@@ -124,7 +124,7 @@ static void find_again(void)
 	fd = open("known", O_PATH | O_CLOEXEC); /* the kernel keeps the inode */
 	must(fd, "open");
 	must(unlink("known"), "unlink");
-	expect(fstat(fd, &st) < 0, "what was let go cannot be used");
+	expect(fstat(fd, &st) < 0, "what was released cannot be used");
 	expect(look("unknown").st_ino == before.st_ino, "it is found again");
 	must(fstat(fd, &st), "fstat of what was found again");
 	expect(st.st_ino == before.st_ino && st.st_nlink == 1, "and is what it was");

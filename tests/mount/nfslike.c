@@ -9,7 +9,7 @@
  * directory cannot be removed (ENOTEMPTY) while this process has an fd, of any kind, that
  * was opened by a name in it which is removed now.
  *
- * With FINODE_TEST_KEEP in the environment the server lets nothing go before FORGET.
+ * With FINODE_TEST_KEEP in the environment the server keeps what it has open until FORGET.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 # test_hardlinks.sh BUILD PROGRAM ROUNDS [names]: files with several names. With "names" also
-# the paths that the server knows, and a file that is let go and found again.
+# the paths that the server knows, and a file that is unlinked and found again.
 build=$1 program=$2 rounds=$3
 shift 3
 . "$(dirname "$0")/lib.sh"

@@ -276,7 +276,7 @@ assert os.waitpid(pid, 0)[1] == 0
 pid = os.fork()
 if pid == 0:
     c = open(mnt + "/lock", "r+"); fcntl.lockf(c, fcntl.LOCK_EX, 10, 0); os._exit(0)
-time.sleep(0.2); a.close()                      # which lets go
+time.sleep(0.2); a.close()                      # which unlocks
 assert os.waitpid(pid, 0)[1] == 0
 END
 [ "$(figure owners)" = 0 ] || fail "owners of locks are left"

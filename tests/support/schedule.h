@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Schedules: threads that a test stops at the library's yield points (lib/base/testing.h)
- * and lets go one after another, so that an order of steps that chance brings once in a
+ * and continues one after another, so that an order of steps that chance brings once in a
  * million runs happens in every one.
  *
  * Only actors stop; the test's own thread passes every point. All functions here are for

@@ -52,7 +52,7 @@ struct bench_table {
 	/* LOOKUP: finds the inode or makes it, and counts one. @return its id */
 	uint64_t (*lookup)(void *table, const struct bench_key *key);
 	/* Any other request: the inode of an id, held as the server holds it during a
-	 * request, and let go. @return its fd, or -1 for an id that names nothing */
+	 * request, and put. @return its fd, or -1 for an id that names nothing */
 	int (*use)(void *table, uint64_t id);
 	/* FORGET and BATCH_FORGET: with the last count the inode is gone. */
 	void (*forget)(void *table, uint64_t id, uint64_t n);
