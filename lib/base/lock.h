@@ -3,11 +3,11 @@
  * Locks with ranks: the one place that says in which order locks are taken.
  *
  * A thread that holds a lock may take only locks of a higher rank, so no two threads
- * can wait for each other. Of one rank, only the stripes may be held together, and they
- * are taken in the order of their places. Builds with FINODE_DEBUG keep a list of what the
- * thread holds and abort, naming both ranks, when the order is broken, or when a callback
- * of the author is about to run with a lock held. docs/locking.md explains each rank; a
- * test compares it with this enum.
+ * can wait for each other. Of one rank, only stripes or two shards may be held together,
+ * and they are taken in the order of their places. Builds with FINODE_DEBUG keep a list of
+ * what the thread holds and abort, naming both ranks, when the order is broken, or when a
+ * callback of the author is about to run with a lock held. docs/locking.md explains each
+ * rank; a test compares it with this enum.
  *
  * Invariant: a condition is waited for only with its own lock held, and no other.
  */
@@ -32,7 +32,7 @@ enum lock_rank {
 struct lock {
 	pthread_mutex_t mutex;
 	enum lock_rank rank;
-	unsigned int place; /* among those of its rank; 0 but for stripes */
+	unsigned int place; /* among those of its rank; 0 but for stripes and shards */
 };
 
 FINODE_PRIVATE int finode__lock_init(struct lock *lock, enum lock_rank rank);
