@@ -177,6 +177,31 @@ static void test_g_a_path_that_is_always_overtaken_ends_under_the_tree_lock(void
 	tree_finish(&t);
 }
 
+/* /d/f leads to the root at every moment, but its alias moves past the path's walk. */
+static void test_g_a_path_by_a_name_that_becomes_the_newest_is_found(void **state)
+{
+	static struct tree t;
+	static struct party path;
+	struct finode *lost;
+
+	(void)state;
+	tree_make(&t, 4);
+	lost = make_dir(&t.n, 13); /* no name leads to it */
+	must_add(lost, "f", t.f);
+	START(path, does_path, "path: a step", .inode = t.f);
+	must_add(t.d, "f", t.f); /* a look-up has seen it again */
+	actor_finish(&path.actor);
+	assert_string_equal(path.path, "/a/d/f");
+
+	must_add(lost, "f", t.f);
+	START(path, does_path, "path: a step", .inode = t.f);
+	must_rename(t.d, "f", t.d, "g", 0);
+	actor_finish(&path.actor);
+	assert_string_equal(path.path, "/a/d/g");
+	finode_put(lost);
+	tree_finish(&t);
+}
+
 /* What the path climbs through goes while it stands there. */
 static void test_e_a_directory_that_goes_under_a_path_is_still_held(void **state)
 {
@@ -548,6 +573,7 @@ int main(void)
 			test_g_a_path_that_no_rename_touches_is_true_while_files_move),
 		cmocka_unit_test(
 			test_g_a_path_that_is_always_overtaken_ends_under_the_tree_lock),
+		cmocka_unit_test(test_g_a_path_by_a_name_that_becomes_the_newest_is_found),
 		cmocka_unit_test(test_e_a_directory_that_goes_under_a_path_is_still_held),
 		cmocka_unit_test(test_g_two_renames_cannot_make_a_circle),
 		cmocka_unit_test(test_g_an_addition_and_a_rename_cannot_make_a_circle),

@@ -135,8 +135,10 @@ int finode__alias_create(struct finode *dir, const char *name, uint32_t hash,
 /* To its front. */
 static void ring_add(struct name_node *node, struct finode_alias *alias)
 {
+	uint32_t renewals = atomic_load_explicit(&node->renewals, memory_order_relaxed);
 	struct finode_alias *first = node->aliases, *last;
 
+	atomic_store_explicit(&node->renewals, renewals + 1, memory_order_relaxed);
 	node->aliases = alias;
 	if (!first) {
 		alias_core(alias)->next = alias_core(alias)->prev = alias;

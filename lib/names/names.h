@@ -62,6 +62,7 @@ struct names {
 struct name_node {
 	struct finode_alias *aliases; /* the newest of a ring, or NULL */
 	_Atomic uint32_t names;	      /* how many of the ring are attached */
+	_Atomic uint32_t renewals;    /* how often an alias became the newest; see path.c */
 	/* see unlink.h */
 	uint32_t pins;
 	uint32_t opens : 29, backing : 3;

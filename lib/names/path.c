@@ -10,6 +10,10 @@
  * that was seen was there at the first step already. (Aliases that went meanwhile do no
  * harm: they either were seen, and so were there, or the climb comes to an end early.)
  *
+ * The aliases of the inode itself are tried one after another, from the newest to the
+ * oldest. One that becomes the newest meanwhile, by a look-up or a rename, may be missed.
+ * So if none of them leads to the root, and one has become the newest, all are tried again.
+ *
  * After a few climbs that were overtaken the tree lock is taken, under which no directory's
  * name changes at all.
  *
@@ -78,6 +82,7 @@ struct finode *finode_parent(struct finode *inode)
 struct climb {
 	struct names *names;
 	uint64_t changes;    /* tree_changes before the first; odd: too late already */
+	uint32_t renewals;   /* of the inode's aliases, before the first */
 	struct trail *trail; /* or NULL, and then: */
 	const char *leaf;    /* a name below the inode that the path ends with, or NULL */
 	char *buf;
@@ -121,6 +126,11 @@ static void climb_by(struct climb *c, struct finode_alias *alias)
 static uint64_t changes_now(const struct climb *c)
 {
 	return atomic_load_explicit(&c->names->tree_changes, memory_order_acquire);
+}
+
+static uint32_t renewals_now(const struct finode *inode)
+{
+	return atomic_load_explicit(&name_node(inode)->renewals, memory_order_acquire);
 }
 
 static bool was_overtaken(const struct climb *c)
@@ -228,6 +238,7 @@ static int try_aliases(struct climb *c, struct finode *inode, bool exclusively)
 	int result = -ENOENT, got = 0;
 
 	c->changes = changes_now(c);
+	c->renewals = renewals_now(inode);
 	while ((alias = finode__alias_step(inode, alias, true))) {
 		if (c->trail)
 			finode__trail_drop(c->trail);
@@ -244,7 +255,7 @@ static int try_aliases(struct climb *c, struct finode *inode, bool exclusively)
 	if (got > 0 && !c->too_long)
 		return 0;
 	/* "Not found" is about all aliases, so nothing may have moved between them. */
-	return was_overtaken(c) ? -EAGAIN : result;
+	return was_overtaken(c) || renewals_now(inode) != c->renewals ? -EAGAIN : result;
 }
 
 /* @return 0, -ENOENT or -ENAMETOOLONG */
