@@ -386,7 +386,7 @@ FINODE_API FINODE_NODISCARD int finode_session_attach(struct finode_session *ses
 /**
  * Ends the connection: drops the notifications that still wait, unmounts. To be called
  * after the loop has ended. If a notification is being written that waits for a LOOKUP
- * which nobody reads any more, requests are answered with ENOTCONN until it is through.
+ * which nobody reads any more, requests are answered with ENOTCONN until the write returns.
  * Does nothing to a session that is not connected.
  * @since 0.1
  */
