@@ -3,8 +3,13 @@
  * libfinode: the inode and lookup cache of low-level FUSE servers.
  *
  * This header is all of the core, libfinode-core, which needs no libfuse. A libfuse server
- * adds <finode/fuse.h>, of libfinode; one that shows a directory of the host
- * <finode/hostfs.h>, of libfinode-hostfs.
+ * includes <finode/fuse.h> too, which is libfinode's; a server that shows a directory of
+ * the host <finode/hostfs.h>, which is libfinode-hostfs's.
+ *
+ * To begin with: table.h (how a table is made), inode.h (inodes and their references) and
+ * examples/minimal.c. Each header begins with what it is for.
+ *
+ * What stays the same from version to version: docs/abi.md.
  */
 #ifndef FINODE_H
 #define FINODE_H

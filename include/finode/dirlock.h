@@ -19,18 +19,18 @@
  *              finode_alias_remove(dir, name);
  *
  * Using it is the author's choice; the table's own functions never take it. It may be held
- * over a slow call of the backend, and may be released by another thread than the one that
- * took it. A thread that holds one guard must not take another: a second share may queue
- * behind a change that waits for the first one. Who needs two directories takes them with
- * one guard.
+ * over a slow call of the backend, and another thread than the one that took it may release
+ * it. A thread that holds one guard must not take another one: a second share would queue
+ * behind a change that waits for the first. A handler that needs two directories takes both
+ * with one guard.
  *
- * Those who wait get it in the order in which they came, so neither look-ups nor changes
- * starve: a look-up that comes while a change waits is let in after that. A release lets in
- * one change, or at once all look-ups up to the next change, and wakes only those. So it
- * costs one wake-up for each that it lets in, however many wait. A wait allocates nothing
- * and is not interrupted: a signal does not end it, and pthread_cancel() acts after it.
+ * Threads that wait get the lock in the order in which they came, so neither look-ups nor
+ * changes starve: a look-up that comes while a change waits gets it after that change. A
+ * release gives it to one change, or at once to all look-ups up to the next change, and
+ * wakes only those: one wake-up for each, however many wait. A wait allocates nothing and
+ * is not interrupted: a signal does not end it, and pthread_cancel() acts after it.
  *
- * Only directories of tables with aliases have it.
+ * Only directories of tables with aliases have this lock.
  */
 #ifndef FINODE_DIRLOCK_H
 #define FINODE_DIRLOCK_H
@@ -44,11 +44,12 @@
 FINODE_BEGIN_DECLS
 
 /**
- * What was locked; on the stack. It holds a reference to each directory. It is initialised
- * by FINODE_DIRLOCK_INIT alone, never member by member.
+ * A guard: which directories are locked. It is on the stack of a handler and holds a
+ * reference to each of them. Initialise it with FINODE_DIRLOCK_INIT, never member by
+ * member.
  */
 struct finode_dirlock {
-	/** The library's own: what is locked, NULL for nothing; and room to grow. */
+	/** All members are the library's own; and there is room to grow. */
 	struct finode *dirs[2];
 	uint64_t reserved[2];
 	bool changes;
@@ -60,8 +61,8 @@ struct finode_dirlock {
 	}
 
 /**
- * For a look-up or the reading of the directory. Waits while somebody changes it, or came
- * before and waits to. The caller holds `dir` and keeps it.
+ * Locks a directory for a look-up, or to read it. Waits while another thread changes it, or
+ * waits to change it and came first. The caller holds `dir` and keeps it.
  * @param lock  FINODE_DIRLOCK_INIT or released; locked only after success
  * @return 0; -ENOTDIR; -EINVAL if the table keeps no aliases; -EOVERFLOW for 2^31
  *         references to the directory
@@ -71,7 +72,7 @@ FINODE_API FINODE_NODISCARD int finode_dir_share(struct finode *dir,
 						 struct finode_dirlock *lock);
 
 /**
- * For what changes the entries of the directory. Waits while anybody has it. As
+ * Locks a directory to change its entries. Waits while any other thread has it. Else as
  * finode_dir_share().
  * @since 0.1
  */
@@ -79,9 +80,9 @@ FINODE_API FINODE_NODISCARD int finode_dir_change(struct finode *dir,
 						  struct finode_dirlock *lock);
 
 /**
- * For a rename: both directories, in an order that is the same for everyone; one and the
- * same directory is locked once. As finode_dir_share(); -EXDEV if they are of different
- * tables.
+ * Locks two directories to change their entries, for a rename: in an order that is the same
+ * for all threads. If both are the same directory, it is locked once.
+ * @return as finode_dir_share(); -EXDEV if they are of different tables
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_dir_change_two(struct finode *dir,
@@ -89,8 +90,8 @@ FINODE_API FINODE_NODISCARD int finode_dir_change_two(struct finode *dir,
 						      struct finode_dirlock *lock);
 
 /**
- * Releases what the guard has locked, and its references; may so block in evict(). Does
- * nothing if it has nothing.
+ * Unlocks what the guard has locked, and puts its references, so it may block in evict().
+ * Does nothing if nothing is locked.
  * @since 0.1
  */
 FINODE_API void finode_dir_unlock(struct finode_dirlock *lock);

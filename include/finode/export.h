@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What every public header needs: visibility, C++ linkage, what an object is like. */
+/* What every public header needs: visibility, C++ linkage, the size of an author's type. */
 #ifndef FINODE_EXPORT_H
 #define FINODE_EXPORT_H
 
@@ -19,7 +19,7 @@
 #define FINODE_END_DECLS
 #endif
 
-/** What all .._OPS_FOR say of the author's type: its size and alignment, and the base's. */
+/** What each .._OPS_FOR says: size and alignment of the author's type and of its base. */
 #define FINODE_OBJECT_FOR(type_, member_)                                                  \
 	.object_size = sizeof(type_), .object_align = __alignof__(type_),                  \
 	.base_offset = offsetof(type_, member_),                                           \

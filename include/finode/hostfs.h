@@ -3,8 +3,8 @@
  * @file
  * hostfs: the base class of servers that show a directory of the host.
  *
- * A complete passthrough filesystem, to derive from: overlays, audit, encryption, quota. It
- * is a library of its own, finode-hostfs, on top of libfinode.
+ * It is a complete passthrough filesystem to derive from, for overlays, audit, encryption,
+ * quota; and a library of its own, finode-hostfs, on top of libfinode.
  *
  *      static struct fuse_lowlevel_ops base, ops;
  *      static struct hostfs fs;
@@ -32,11 +32,12 @@
  *
  * Structs grow at their end. Those that say their size (struct hostfs_config, struct
  * hostfs_inode_ops, struct hostfs_stats) may come from a program that was built with an
- * older header: what it does not know is 0. A newer program's may be larger than the
+ * older header: what that does not know is 0. A newer program's may be larger than the
  * library's, as long as everything that the library does not know is 0. Structs that a
  * program embeds have spare words: no later library of the same SONAME makes them larger.
+ * docs/abi.md has the rest.
  *
- * Errors are negative errno values. Functions may be called from any thread, but for
+ * Errors are negative errno values. Functions may be called from any thread, except
  * hostfs_init() and hostfs_finish(), which run while no other thread uses the object.
  */
 #ifndef FINODE_HOSTFS_H
@@ -62,7 +63,9 @@ struct hostfs_state;
 
 /** What stands behind an inode while nobody uses it. */
 enum hostfs_policy {
-	/** Handles where the filesystem has them and this process may open them, else fds.
+	/**
+	 * Decided for each mount: a file handle if its filesystem has them and this process
+	 * may open them, else an fd.
 	 */
 	HOSTFS_AUTO,
 	/** An O_PATH fd for each inode. */
@@ -71,7 +74,7 @@ enum hostfs_policy {
 	HOSTFS_HANDLES
 };
 
-/** What to ask of the kernel, and how to open; bits of hostfs_config.flags. */
+/** What to ask of the kernel, and how to open files: bits of hostfs_config.flags. */
 enum hostfs_flag {
 	HOSTFS_WRITEBACK = 1 << 0,	/**< the kernel gathers writes */
 	HOSTFS_KEEP_CACHE = 1 << 1,	/**< pages stay valid from one open to the next */
@@ -81,18 +84,20 @@ enum hostfs_flag {
 	HOSTFS_ALIASES = 1 << 5,	/**< keeps names, for finode_path() */
 	HOSTFS_REMOTE_LOCKS = 1 << 6,	/**< locks are the host's, not the kernel's own */
 	HOSTFS_NO_XATTR = 1 << 7,	/**< no extended attributes, and no ACLs */
-	HOSTFS_NO_SPLICE = 1 << 8,	/**< data is copied through the server */
+	HOSTFS_NO_SPLICE = 1 << 8,	/**< the server copies data, without pipes */
 	HOSTFS_NO_READDIRPLUS = 1 << 9, /**< directories are listed without attributes */
 	HOSTFS_CACHE_DIRS = 1 << 10,	/**< the kernel keeps listings of directories */
 	HOSTFS_CACHE_SYMLINKS = 1 << 11, /**< the kernel keeps targets of symlinks */
-	/** Data of files is read and written by the kernel without the server, where it and
-	 * the server's privileges allow (Linux 6.9, CAP_SYS_ADMIN). */
+	/**
+	 * The kernel reads and writes the data of files without the server, where it can
+	 * and the server's privileges allow (Linux 6.9, CAP_SYS_ADMIN).
+	 */
 	HOSTFS_PASSTHROUGH = 1 << 12
 };
 
 /**
- * The derived server's part of an inode, optional: config.inode_ops. Fill in with
- * HOSTFS_INODE_OPS_FOR and designated initialisers. Copied.
+ * The derived server's part of an inode: config.inode_ops, which is optional. Fill it in
+ * with HOSTFS_INODE_OPS_FOR and designated initialisers; the hostfs copies it.
  */
 struct hostfs_inode_ops {
 	size_t ops_size;     /**< sizeof(struct hostfs_inode_ops), for growth */
@@ -102,17 +107,17 @@ struct hostfs_inode_ops {
 	size_t object_align; /**< of the derived type */
 
 	/**
-	 * Makes a zeroed object whole; the base is ready, hostfs_get() works. `attr` is the
-	 * host's statx of it. As init() of struct finode_ops. Optional.
-	 * @return 0, or a negative errno, which the requester gets
+	 * Makes a zeroed object whole, as init() of struct finode_ops. The base is ready,
+	 * and hostfs_get() works. `attr` is the host's statx of the object. Optional.
+	 * @return 0; or a negative errno, which the requester gets
 	 */
 	int (*init)(struct hostfs_inode *inode, const struct statx *attr);
-	/** The last moment, once for each successful init(). Optional. */
+	/** The last moment, called once for each successful init(). Optional. */
 	void (*evict)(struct hostfs_inode *inode);
 };
 
 /**
- * The sizes for struct hostfs_inode_ops: the derived type, and the member that is the base.
+ * Begins a struct hostfs_inode_ops: the derived type, and which member of it is the base.
  * hostfs_init() refuses what does not fit the library.
  */
 #define HOSTFS_INODE_OPS_FOR(type_, member_)                                               \
@@ -120,27 +125,30 @@ struct hostfs_inode_ops {
 	.base_offset = offsetof(type_, member_), .base_size = sizeof(struct hostfs_inode), \
 	.object_align = __alignof__(type_)
 
-/** How a hostfs is to be. Start from HOSTFS_CONFIG_INIT; borrowed only during init. An
- * older program's config ends earlier, but has a source. */
+/**
+ * What a hostfs is to be like. Start from HOSTFS_CONFIG_INIT. hostfs_init() copies it, and
+ * needs it no longer.
+ */
 struct hostfs_config {
 	/** sizeof(struct hostfs_config), for growth. */
 	size_t size;
-	/** The directory to show. Required. Its symlinks are followed, here and only here.
-	 */
+	/** The directory to show. Required. Only here symlinks are followed. */
 	const char *source;
 	/** What stands behind inodes. */
 	enum hostfs_policy policy;
 	/** enum hostfs_flag */
 	unsigned int flags;
 	/**
-	 * How many file descriptors to use at most: for inodes, open files and mounts
+	 * How many file descriptors to use at most, for inodes, open files and mounts
 	 * together. 0 for what the process may have, less a reserve.
 	 */
 	unsigned long fds;
-	/** How long the kernel may believe a name, attributes, and that there is no such
-	 * name; in seconds. */
+	/**
+	 * How long the kernel may believe a name, attributes, and that there is no such
+	 * name; in seconds.
+	 */
 	double entry_timeout, attr_timeout, negative_timeout;
-	/** The derived server's part of inodes. */
+	/** The derived server's part of inodes; NULL if it has none. */
 	const struct hostfs_inode_ops *inode_ops;
 	/** As of struct finode_config. NULL: fuse_log(). */
 	finode_log_fn log;
@@ -177,8 +185,11 @@ struct hostfs {
 FINODE_API FINODE_NODISCARD int hostfs_init(struct hostfs *fs,
 					    const struct hostfs_config *config);
 
-/** Ends what hostfs_init() began: everything is closed. After the session has ended, and
- * only if init succeeded. @since 0.1 */
+/**
+ * Ends what hostfs_init() began: closes everything. Call it after the session has ended,
+ * and only if hostfs_init() succeeded.
+ * @since 0.1
+ */
 FINODE_API void hostfs_finish(struct hostfs *fs);
 
 /**
@@ -192,7 +203,7 @@ FINODE_API void hostfs_ops(struct fuse_lowlevel_ops *ops, size_t size);
 /**
  * Fills in a session's config: the table, the operations, those that libfuse may not know,
  * and the hostfs as its user, which hostfs_of() finds.
- * @param ops  of the author's, borrowed until the session was created
+ * @param ops  the author's operations, borrowed until the session is created
  * @since 0.1
  */
 FINODE_API void hostfs_session_config(struct hostfs *fs,
@@ -223,25 +234,26 @@ static inline struct hostfs_inode *hostfs_inode(struct finode *base)
 }
 
 /**
- * An fd of the host's object, opened with O_PATH, that stays valid until hostfs_put(). Its
- * owner is the library: not to be closed. May open it, from a handle, and close another
- * that nobody uses. The caller holds the inode. To be called with the server's own rights,
- * not between hostfs_caller_begin() and its end.
+ * Gets an fd of the host's object, opened with O_PATH, which stays valid until
+ * hostfs_put(). The library owns it: do not close it. The call may open it, from a handle,
+ * and close another one that nobody uses. The caller holds the inode. Call it with the
+ * server's own rights, not between hostfs_caller_begin() and its end.
  * @return 0; -ESTALE if the object has gone; -ENFILE if the budget of fds is used up;
  *         what open_by_handle_at(2) says
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int hostfs_get(struct finode *inode, int *fd);
 
-/** The end of what hostfs_get() began, once for each success. Never blocks. @since 0.1 */
+/** Ends what hostfs_get() began: once for each success. Never blocks. @since 0.1 */
 FINODE_API void hostfs_put(struct finode *inode);
 
 /** Room for hostfs_path(). */
 #define HOSTFS_PATH_MAX 32
 
 /**
- * A path to what an fd of this process stands for, for system calls that take no fd opened
- * with O_PATH. True until the fd is closed; symlinks are not followed through it.
+ * Builds a path to what an fd of this process is open of, for system calls that take no fd
+ * opened with O_PATH. It is true until the fd is closed. If that is a symlink, the path
+ * leads to the symlink itself.
  * @return buf
  * @since 0.1
  */
@@ -250,7 +262,7 @@ FINODE_API const char *hostfs_path(int fd, char buf[HOSTFS_PATH_MAX]);
 /** An open file or directory. Read-only for the author. */
 struct hostfs_file {
 	struct finode_file base;
-	/** Of the host's file, open as the caller asked. Owned. */
+	/** The host's file, open as the caller asked. */
 	int fd;
 	/** The library's own. */
 	uint64_t library[2];
@@ -265,16 +277,16 @@ static inline struct hostfs_file *hostfs_file(struct finode_file *base)
 }
 
 /**
- * Counts fds of the derived server's own in the budget, or takes them back (n < 0). For a
- * positive n something idle is closed if need be.
- * @return 0, or -ENFILE with nothing counted
+ * Counts n fds of the derived server's own in the budget; with n < 0, counts them out
+ * again. For a positive n something idle is closed if need be.
+ * @return 0; -ENFILE with nothing counted
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int hostfs_count_fds(struct hostfs *fs, int n);
 
 /* ---- Whose rights ---- */
 
-/** For the thread that serves a request, from begin to end; on the stack. */
+/** Whose rights the thread that serves a request has; on its stack. */
 struct hostfs_caller {
 	fuse_req_t req; /**< NULL while the thread acts as the server */
 	bool groups;	/**< with the caller's supplementary groups */
@@ -292,27 +304,32 @@ struct hostfs_caller {
 	}
 
 /**
- * From here on, until hostfs_caller_end(), system calls of this thread on files are made
- * with the fsuid and fsgid of whoever made the request, without the capabilities of the
- * server unless that is root, and with the caller's umask. Does nothing but the last where
- * the server may not do so. Must not be nested.
+ * Gives this thread the rights of whoever made the request, until hostfs_caller_end(): its
+ * system calls on files have the caller's fsuid, fsgid and umask, and no capabilities
+ * unless the caller is root. A server that may not change its identity takes the umask
+ * only. Must not be nested.
  *
- * The caller's supplementary groups cost a read of /proc, so they are taken if the first
- * attempt was refused:
+ * The caller's supplementary groups cost a read of /proc, so they are taken only if the
+ * first attempt was refused:
  *
  *      do
  *              err = unlinkat(fd, name, 0) < 0 ? -errno : 0;
  *      while (hostfs_caller_retry(&caller, err));
  *
- * @param groups  take them at once: for what comes out differently without them, and not
- *                as an error
+ * @param groups  take them at once: for calls that succeed without them and have another
+ *                result
  * @since 0.1
  */
 FINODE_API void hostfs_caller_begin(struct hostfs_caller *caller, fuse_req_t req,
 				    bool groups);
 
-/** Was it perhaps refused for want of the supplementary groups, which the thread has from
- * now on? @param err 0 or a negative errno. @since 0.1 */
+/**
+ * Takes the caller's supplementary groups, if the lack of them may be why the call was
+ * refused.
+ * @param err  what the call has returned: 0 or a negative errno
+ * @return true: make the call again; false: err is the result
+ * @since 0.1
+ */
 FINODE_API bool hostfs_caller_retry(struct hostfs_caller *caller, int err);
 
 /** The thread acts as the server again. Does nothing if it does already. @since 0.1 */
@@ -323,7 +340,7 @@ FINODE_API void hostfs_caller_end(struct hostfs_caller *caller);
 
 /* ---- Figures ---- */
 
-/** Counters since hostfs_init(), but for those that say "now". */
+/** Counters since hostfs_init(), except those that say "now". */
 struct hostfs_stats {
 	uint64_t fds;	      /**< now: of inodes, files and mounts */
 	uint64_t fds_budget;  /**< how many there may be */

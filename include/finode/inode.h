@@ -4,8 +4,8 @@
  * Inodes: the base object that an author embeds in their own, its references and counts.
  *
  * An inode lives while the kernel counts it (nlookup) or anyone holds a reference. The
- * library allocates the author's object, zeroed, finds it again by (mount, key) or by
- * nodeid, and calls the author at the two ends of its life:
+ * library allocates the author's object, zeroed, and finds it again by (mount, key) or by
+ * nodeid. It calls the author at the two ends of the inode's life:
  *
  *                  obtain(): not found              init() returned 0
  *       (nothing) --------------------> NEW -------------------------> LIVE
@@ -17,13 +17,14 @@
  * finode_obtain() of a key that is NEW or EVICTING waits. docs/lifecycle.md tells the
  * whole story, docs/locking.md what may be called from where.
  *
- * References: a function that "returns a new reference" must be paired with finode_put();
- * "borrowed" means that the caller keeps the reference that it had. Every handler of a
- * request holds a reference from the moment it resolves a nodeid until after its reply
- * (rule 5 of the FUSE protocol notes); FINODE_AUTOPUT does that by itself.
+ * References: each "new reference" that a function returns must be put once, with
+ * finode_put(). "Borrowed" means that the caller keeps the reference that it had. A handler
+ * of a request holds a reference from the moment when it resolves a nodeid until after its
+ * reply; FINODE_AUTOPUT puts it at the end of the scope.
  *
- * Errors are negative errno values. No function here may be called with a lock held that
- * the author's own init(), match() or evict() takes.
+ * Errors are negative errno values. -EINVAL is a mistake in the author's code, and comes
+ * with a line in the log that says what was wrong. No function here may be called with a
+ * lock held that the author's own init(), match() or evict() takes.
  */
 #ifndef FINODE_INODE_H
 #define FINODE_INODE_H
@@ -45,25 +46,26 @@ FINODE_BEGIN_DECLS
 #define FINODE_KEY_MAX 255
 
 /**
- * The base object, embedded anywhere in the author's struct. Read-only for the author,
- * and all of it is set before init() is called and never changes.
+ * The base object, embedded anywhere in the author's struct. Read-only for the author. The
+ * members with names of their own are set before init() is called, and never change.
  */
 struct finode {
 	/**
-	 * Never 0; 1 for the root only; not used again while the table lives, and not by
-	 * another table either, but for chance: each begins at a random number.
+	 * Never 0, and 1 for the root only. A table gives each nodeid to one inode in all
+	 * its life. It begins at a random number, so a nodeid of another table, or of an
+	 * earlier run of the server, names nothing here except by chance.
 	 */
 	uint64_t nodeid;
 	/** The inode holds it. `mount->table` is the inode's table. */
 	struct finode_mount *mount;
 	/**
-	 * What the kernel is told beside the nodeid: the key's generation, and a random
-	 * number of the table's added to it; 0 for the root.
+	 * What the kernel is told beside the nodeid: the key's generation plus a random
+	 * number of the table's. 0 for the root.
 	 */
 	uint32_t generation;
 	/** The S_IFMT bits of its mode. */
 	uint16_t type;
-	/** The library's own, and room to grow, from here on. */
+	/** From here on: the library's own, and room to grow. */
 	uint8_t library_state;
 	uint8_t library_flags;
 	uint64_t library[3];
@@ -73,7 +75,7 @@ struct finode {
 struct finode_key {
 	/** The author's bytes: an inode number, a UUID, a file handle. Copied. */
 	const void *bytes;
-	/** 1 to FINODE_KEY_MAX. Pad bytes count: clear a struct before filling it in. */
+	/** 1 to FINODE_KEY_MAX. Padding is part of the key: clear a struct first. */
 	size_t size;
 	/** The S_IFMT bits of the object (other bits of a mode are ignored). */
 	mode_t mode;
@@ -85,13 +87,13 @@ struct finode_key {
 };
 
 #ifndef __cplusplus
-/** A key of one 64-bit word, as an inode number is. Its bytes live as long as the block. */
+/** A key of one 64-bit word, for example an inode number. It lives as long as the block. */
 #define FINODE_KEY_U64(word_, mode_)                                                       \
 	((struct finode_key){.bytes = (const uint64_t[]){(word_)},                         \
 			     .size = sizeof(uint64_t),                                     \
 			     .mode = (mode_)})
 
-/** A key of two, as a device and an inode number are. */
+/** A key of two words, for example a device and an inode number. */
 #define FINODE_KEY_U64_PAIR(first_, second_, mode_)                                        \
 	((struct finode_key){.bytes = (const uint64_t[]){(first_), (second_)},             \
 			     .size = 2 * sizeof(uint64_t),                                 \
@@ -99,12 +101,12 @@ struct finode_key {
 #endif
 
 /**
- * The author's side of an inode. Fill in with FINODE_OPS_FOR and designated initialisers;
- * the table copies it.
+ * The author's side of an inode. Fill it in with FINODE_OPS_FOR and designated
+ * initialisers; the table copies it.
  *
- * Callbacks run with no lock of the library held (guarantee F) and may call the library,
- * with one exception: init() and evict() must not obtain the key that they are called for
- * (finode_obtain() would wait for itself, and returns -EDEADLK instead).
+ * Callbacks run with no lock of the library held (guarantee F) and may call the library.
+ * There is one exception: init() and evict() must not obtain the key that they are called
+ * for. finode_obtain() would wait for itself there, and returns -EDEADLK instead.
  */
 struct finode_ops {
 	size_t ops_size;     /**< sizeof(struct finode_ops), for growth */
@@ -114,51 +116,52 @@ struct finode_ops {
 	size_t base_size;    /**< sizeof(struct finode), as it was compiled */
 
 	/**
-	 * Makes a zeroed object whole; `base` is filled in. `arg` is what obtain() was
-	 * given, and what init() takes out of it the object owns from now on.
-	 * May block: only lookups of this very key wait. Optional.
-	 * @return 0, or a negative errno, which obtain() returns; then the object is gone,
-	 *         evict() is not called, and lookups that waited try for themselves.
+	 * Makes a zeroed object whole; `base` is filled in. `arg` is what finode_obtain()
+	 * was given. What init() takes out of it belongs to the object from now on.
+	 * May block: only look-ups of this very key wait. Optional.
+	 * @return 0; or a negative errno, which finode_obtain() returns. Then the object is
+	 *         gone, evict() is not called, and each look-up that waited tries again.
 	 */
 	int (*init)(struct finode *base, void *arg);
 
 	/**
-	 * Is the object found under a key, of the right type and generation, really what
-	 * `arg` describes? Needed where keys may be used again while the inode lives, as
-	 * inode numbers are. Called with a reference held. May block. Optional: yes.
-	 * @return 1 for yes, 0 for no (the inode is retired), or a negative errno, which
-	 *         obtain() returns.
+	 * An inode was found under the key, and has the right type and generation. Is it
+	 * really what `arg` describes? Needed where keys may be used again while an inode
+	 * lives, as inode numbers are. Called with a reference held. May block. Optional;
+	 * without it the answer is yes.
+	 * @return 1 for yes; 0 for no: the inode is retired; or a negative errno, which
+	 *         finode_obtain() returns
 	 */
 	int (*match)(struct finode *base, void *arg);
 
 	/**
-	 * The last moment of an object: nobody else has a reference and no nodeid leads
-	 * to it. Releases what init() took; the memory is the library's to free. Exactly
-	 * once for each successful init(). May block: only lookups of this very key wait.
-	 * What it puts of other inodes ends after it has returned, in a loop and not by
-	 * recursion, however long the chain is; so do directories whose last name it was.
-	 * Optional.
+	 * The last moment of an object: nobody else has a reference, and no nodeid leads
+	 * to it. Releases what init() took; the library frees the memory. Called exactly
+	 * once for each successful init(). May block: only look-ups of this very key wait.
+	 * It may put other inodes. If one of these was the last reference, that inode ends
+	 * after this evict() has returned: in a loop and not by recursion, so a chain of
+	 * inodes may be as long as it likes. Optional.
 	 */
 	void (*evict)(struct finode *base);
 
 	/**
-	 * The last name of the inode has gone: lets go of the backing object, whose users
-	 * have ended and will not come back. The inode stays; evict() still follows. See
-	 * finode_unlinked() in unlink.h. Optional; with rebind(), and in a table with
-	 * aliases only.
+	 * The last name of the inode has gone: releases the backing object, which nobody
+	 * uses any more. The inode stays; evict() still follows. See finode_unlinked() in
+	 * unlink.h. Optional; together with rebind(), and in a table with aliases only.
 	 */
 	void (*unlinked)(struct finode *base);
 
 	/**
-	 * Takes hold again of a backing object that unlinked() has let go, since a look-up
-	 * has found it by another name: takes out of `arg` what init() would. Nobody uses
-	 * the object meanwhile. May block: only look-ups and pins of this inode wait.
-	 * @return 0, or a negative errno, which obtain() returns; the object stays let go
+	 * A look-up has found the backing object that unlinked() has released, by another
+	 * name: takes out of `arg` what init() would take. Nobody uses the object
+	 * meanwhile. May block: only look-ups and pins of this inode wait.
+	 * @return 0; or a negative errno, which finode_obtain() returns. Then the object
+	 *         stays released.
 	 */
 	int (*rebind)(struct finode *base, void *arg);
 };
 
-/** The sizes for struct finode_ops: the author's type and the member that is the base. */
+/** Begins a struct finode_ops: the author's type, and which member of it is the base. */
 #define FINODE_OPS_FOR(type_, member_)                                                     \
 	.ops_size = sizeof(struct finode_ops), FINODE_OBJECT_FOR(type_, member_)
 
@@ -167,25 +170,28 @@ struct finode_ops {
 	((type_ *)(void *)((char *)(ptr_)-offsetof(type_, member_)))
 
 /**
- * Finds the inode of (mount, key), or makes it: one object however many threads ask at
- * once (guarantee B). The winner's init() has returned before anyone gets the inode.
- * An object found that does not match is retired and a new one is made.
+ * Finds the inode of (mount, key), or makes it. There is one object however many threads
+ * ask at once (guarantee B): one of them runs init(), and the others get the inode when
+ * init() has returned. An inode that is found and does not match is retired, and a new one
+ * is made.
  *
- * Does not count a lookup: see finode_count(), or reply through the glue, which does.
+ * This does not count a lookup: finode_count() does, and so do the replies of the glue.
  *
  * May block: while init() or evict() of the same key runs in another thread, and in the
  * author's own callbacks.
  *
  * @param mount  the caller holds it, or an inode in it
- * @param arg    for init() and match(); a caller whose inode was found keeps what is in it
+ * @param arg    for init(), match() and rebind(); if the inode was found, what is in it
+ *               still belongs to the caller
  * @param out    a new reference; NULL on failure
- * @param created  on success: was it made here, and not found? NULL if that is all the same
+ * @param created  on success: true if the inode was made here, false if it was found. May
+ *               be NULL.
  * @return 0; -ENOMEM, with nothing left behind (guarantee K);
  *         -EINVAL for a key of a wrong size or a mode without a known type, with a line in
  *         the log; -ESTALE if the mount is detached, or the table being destroyed;
  *         -EDEADLK when called from init() or evict() of this key; -EOVERFLOW for 2^31
- *         references at once; -EIO if init(), match() or rebind() broke its contract; else
- *         what init(), match() or rebind() returned.
+ *         references at once; -EIO if init(), match() or rebind() returned what it must
+ *         not; else what init(), match() or rebind() returned.
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_obtain(struct finode_mount *mount,
@@ -193,9 +199,10 @@ FINODE_API FINODE_NODISCARD int finode_obtain(struct finode_mount *mount,
 					      struct finode **out, bool *created);
 
 /**
- * Finds the inode of (mount, key) if there is a LIVE one; match() is not asked. A mode of
- * 0 in the key finds any type, else type and generation must be equal. Never waits.
- * @return a new reference, or NULL
+ * Finds the inode of (mount, key) if there is a LIVE one; match() is not asked. A key with
+ * a mode of 0 finds an inode of any type and generation; otherwise both must be equal.
+ * Never waits.
+ * @return a new reference; NULL if there is none, or for a key of a wrong size
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD struct finode *finode_find(struct finode_mount *mount,
@@ -204,17 +211,17 @@ FINODE_API FINODE_NODISCARD struct finode *finode_find(struct finode_mount *moun
 /**
  * Resolves a nodeid that came from the kernel, or from anyone: any 64-bit value is safe
  * (guarantee A). Lock-free.
- * @return a new reference; NULL if the nodeid names nothing: reply ESTALE, on which the
- *         kernel's path walk looks the names up again (protocol notes, section 3).
+ * @return a new reference; NULL if the nodeid names nothing: then reply ESTALE, on which
+ *         the kernel looks the names of the path up again
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD struct finode *finode_get(struct finode_table *table,
 						      uint64_t nodeid);
 
 /**
- * Resolves the directory of a request that names an entry, and validates the name: what a
- * handler of MKDIR, UNLINK, RENAME, .. begins with. As finode_get() and
- * finode_name_check().
+ * Resolves the directory of a request that names an entry, and checks the name: a handler
+ * of MKDIR, UNLINK, RENAME and the like begins with it. It is finode_name_check() and
+ * finode_get().
  * @param out  a new reference; NULL on failure
  * @return 0; -ESTALE if the nodeid names nothing; -ENOTDIR if it names no directory; what
  *         finode_name_check() returns
@@ -231,9 +238,9 @@ FINODE_API FINODE_NODISCARD int finode_get_dir(struct finode_table *table, uint6
 FINODE_API struct finode *finode_hold(struct finode *inode);
 
 /**
- * Consumes a reference; NULL is fine. With the last reference, and no nlookup left, the
- * inode is evicted by this very call, so evict() may block in it; but if this thread is in
- * evict() of another inode of the table, then after that has returned.
+ * Consumes a reference; NULL is fine. If it was the last one, and nlookup is 0, the inode
+ * is evicted by this very call, so the call may block in evict(). In a thread that is in
+ * evict() of another inode of the table, the inode is evicted after that one.
  * @since 0.1
  */
 FINODE_API void finode_put(struct finode *inode);
@@ -241,39 +248,41 @@ FINODE_API void finode_put(struct finode *inode);
 /**
  * Takes the key from an inode whose backing object has gone: its last link was removed,
  * or its inode number belongs to another object now. The inode keeps its nodeid and stays
- * usable until it is forgotten and put; the key is free for a new object. Its aliases go,
- * and it gets no new ones. The caller holds a reference and keeps it. Does nothing if it
- * was retired before. Blocks only if it had aliases: in evict() of
- * a directory that nothing else holds.
+ * usable until it is forgotten and put; the key is free for a new object. The inode's
+ * aliases go, and it gets no new ones. The caller holds a reference and keeps it. Does
+ * nothing to an inode that is retired already. May block only if the inode has aliases: in
+ * evict() of a directory that nothing else holds.
  * @since 0.1
  */
 FINODE_API void finode_retire(struct finode *inode);
 
 /**
- * Gives the inode another key within its mount: what it shows has another identity by now
- * (a file that an overlay has copied up, a temporary file that got its number), and is the
- * same object for everyone who has it: nodeid, generation, references, counts, names and
- * open files stay. Look-ups of the new key find it, and those of the old one do not any
- * more. The caller holds the inode and keeps it.
- * @return 0, also if it has that key; -EEXIST, with nothing changed, if another inode has
- *         it; -ESTALE if the inode was retired, or is known by its name only; -EINVAL for a
- *         key of a wrong size or of another type, and for the root; -ENOMEM
+ * Gives the inode another key within its mount. Its backing object has got another identity
+ * and is still the same object: an overlay has copied a file up, a file that had a
+ * temporary number has got its own. Nodeid, generation, references, counts, names and open
+ * files stay. Look-ups of the new key find the inode; those of the old key do not any more.
+ * The caller holds the inode and keeps it.
+ * @return 0, also if the inode has that key already; or, with nothing changed: -EEXIST if
+ *         another inode has it; -ESTALE if the inode was retired, or is known by its name
+ *         only; -EINVAL for a key of a wrong size or of another type, and for the root,
+ *         with a line in the log; -ENOMEM
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_rekey(struct finode *inode, struct finode_key key);
 
 /**
- * The key that the inode was obtained with, or given by finode_rekey(). Borrowed, as long
- * as the inode, or until finode_rekey().
+ * The key that the inode was obtained with, or that finode_rekey() gave it. The bytes are
+ * borrowed: they stay until the inode ends or gets another key.
  * @since 0.1
  */
 FINODE_API const void *finode_key_bytes(const struct finode *inode, size_t *size);
 
 /**
- * Adds n lookups that are about to be told to the kernel. Before the reply is written:
- * the FORGET may overtake the return of the write. The caller holds a reference and keeps
- * it. The count saturates, it does not wrap; a saturated inode stays until the session
- * ends. The root is not counted. The glue's finode_reply_*() call this. Lock-free.
+ * Adds n lookups that the kernel is about to be told of. To be called before the reply is
+ * written, since the FORGET may come before the write returns. The caller holds a reference
+ * and keeps it. The count does not wrap: at its maximum it stays there, and the inode stays
+ * until the session ends. The root is not counted. The glue's finode_reply_*() call this.
+ * Lock-free.
  * @since 0.1
  */
 FINODE_API void finode_count(struct finode *inode, uint64_t n);
@@ -286,17 +295,17 @@ FINODE_API void finode_count(struct finode *inode, uint64_t n);
 FINODE_API void finode_uncount(struct finode *inode, uint64_t n);
 
 /**
- * What the kernel counts now, as far as replies and FORGETs tell: 0 for the root. The
- * caller holds a reference. To be shown, or to choose what to reclaim: it may change at any
- * time.
+ * The lookup count of the inode, as replies and FORGETs have left it; 0 for the root. The
+ * caller holds a reference. For people to see, or to choose what to reclaim: it may change
+ * at any time.
  * @since 0.1
  */
 FINODE_API uint64_t finode_nlookup(const struct finode *inode);
 
 /**
- * A FORGET: nlookup of `nodeid` -= n, in any order against anything else (guarantee D).
- * More than was counted is clamped; unknown nodeids and the root are ignored; all three
- * are in the statistics. May evict, so evict() may block in it.
+ * A FORGET: takes n from nlookup of `nodeid`, in any order against anything else
+ * (guarantee D). More than was counted is clamped to 0; unknown nodeids and the root are
+ * ignored; the statistics count each of these. May block in evict().
  * @since 0.1
  */
 FINODE_API void finode_forget(struct finode_table *table, uint64_t nodeid, uint64_t n);
@@ -308,7 +317,7 @@ struct finode_forget_one {
 };
 
 /**
- * Many FORGETs in one pass, without allocation. As finode_forget() for each.
+ * finode_forget() for each of `count` entries. Needs no memory.
  * @since 0.1
  */
 FINODE_API void finode_forget_batch(struct finode_table *table,

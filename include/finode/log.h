@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
  * @file
- * What the library tells a person: one line at a time, to a function of the author's.
+ * The log: what the library tells people, one line at a time, to a function of the
+ * author's.
  */
 #ifndef FINODE_LOG_H
 #define FINODE_LOG_H
@@ -11,7 +12,7 @@
 FINODE_BEGIN_DECLS
 
 enum finode_log_level {
-	FINODE_LOG_ERROR,   /**< a mistake in the author's code, named */
+	FINODE_LOG_ERROR,   /**< a mistake in the author's code: which one */
 	FINODE_LOG_WARNING, /**< the kernel, a guest or the backend broke a rule */
 	FINODE_LOG_INFO,
 	FINODE_LOG_DEBUG
@@ -19,8 +20,8 @@ enum finode_log_level {
 
 /**
  * Receives one line without a line end. Called from any thread, with no lock of the
- * library held. Things that could repeat without end are logged once for each table and
- * then only counted in the statistics.
+ * library held. What could repeat without end is logged once for each table; after that the
+ * statistics count it.
  */
 typedef void (*finode_log_fn)(enum finode_log_level level, const char *message, void *user);
 

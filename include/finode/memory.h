@@ -13,8 +13,8 @@
 FINODE_BEGIN_DECLS
 
 /**
- * Both functions may be called from any thread, and with locks of the library held: they
- * must not call the library.
+ * An allocator. Both functions are called from any thread, and with locks of the library
+ * held: they must not call the library.
  */
 struct finode_allocator {
 	/** @return `size` bytes, zeroed, aligned for any type (max_align_t); or NULL */

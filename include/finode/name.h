@@ -14,9 +14,10 @@ FINODE_BEGIN_DECLS
 #define FINODE_NAME_MAX 255
 
 /**
- * May this name be handed to the backend as one entry of a directory? "." and ".." may
- * not: only LOOKUP of an exporting server gets them, and answers them without the backend.
- * @return 0; -EINVAL if it is empty, ".", ".." or has a '/'; -ENAMETOOLONG
+ * Checks that a name may be handed to the backend as one entry of a directory. "." and ".."
+ * may not: only LOOKUP of an exporting server gets them, and it answers them without the
+ * backend.
+ * @return 0; -EINVAL if the name is empty, ".", ".." or has a '/'; -ENAMETOOLONG
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_name_check(const char *name);

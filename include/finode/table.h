@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
  * @file
- * The table: all inodes and open files of one FUSE session, and windows into it.
+ * The table: all inodes and open files of one FUSE session, how it is made and ended, and
+ * what can be seen of it from outside.
  *
  * There are no globals: a process may have any number of tables. Every function of the
- * library may be called from any thread, except that a table is created and destroyed
- * while no other thread uses it.
+ * library may be called from any thread at any time, but for finode_table_destroy(): then
+ * no other thread may use the table.
  */
 #ifndef FINODE_TABLE_H
 #define FINODE_TABLE_H
@@ -28,21 +29,21 @@ struct finode_mount_ops;
 struct finode_table;
 
 /**
- * How a table is to be. Start from FINODE_CONFIG_INIT; borrowed, with all that it points
- * to, only during create.
+ * What a table is to be like. Start from FINODE_CONFIG_INIT. finode_table_create() copies
+ * it, with the ops and the allocator that it points to, and needs it no longer.
  */
 struct finode_config {
 	/** sizeof(struct finode_config), for growth. */
 	size_t size;
 	/** The author's inodes. Required. */
 	const struct finode_ops *ops;
-	/** The author's open files, if the table is to have any; as ops. See file.h. */
+	/** The author's open files; NULL if the table is to have none. See file.h. */
 	const struct finode_file_ops *file_ops;
-	/** Key of the root inode, and the argument of its init(). Required: a directory's.
-	 */
+	/** The key of the root inode. Required: a directory's, with generation 0. */
 	struct finode_key root_key;
+	/** The argument of the root's init(). */
 	void *root_arg;
-	/** Anything of the author's: finode_table_user() gives it back. */
+	/** Anything of the author's: finode_table_user() returns it. */
 	void *user;
 	/** NULL for calloc() and free(). Copied. */
 	const struct finode_allocator *allocator;
@@ -57,15 +58,17 @@ struct finode_config {
 	unsigned int shards;
 	/** Keep the names of inodes: see alias.h. Costs nothing where it is off. */
 	bool aliases;
-	/** The author's mounts, if they have anything of their own; as ops. See mount.h. */
+	/** The author's part of mounts; NULL if they have none. See mount.h. */
 	const struct finode_mount_ops *mount_ops;
-	/** Id of the root's mount, and the argument of its init(), if it has one. */
+	/** The id of the root's mount. */
 	struct finode_mount_id root_mount_id;
+	/** The argument of that mount's init(). */
 	void *root_mount_arg;
 	/**
-	 * Do not keep the root of a submount that was announced to the kernel when the
-	 * kernel has forgotten it. For kernels which do not forget what they use: 5.15.146,
-	 * 6.1.70, 6.6.9, 6.7 and later (guarantee I, docs/submounts.md).
+	 * Some kernels forget the root of a submount and go on using it, so the library
+	 * keeps each root that it has announced. True: it does not. For servers whose
+	 * kernels are 5.15.146, 6.1.70, 6.6.9, 6.7 or later (guarantee I,
+	 * docs/submounts.md).
 	 */
 	bool forget_submount_roots;
 };
@@ -90,18 +93,19 @@ FINODE_API FINODE_NODISCARD int finode_table_create(const struct finode_config *
  * FORGET (guarantee J), then frees the table. NULL is fine. No other thread may use the
  * table.
  *
- * What nobody holds ends first, then the root, then what those have put in their evict(): a
- * directory may hold its children. References that are left are mistakes: each is reported,
- * and the inode is evicted all the same. Memory is freed when all evict()s have returned,
- * so they may use, and put, what others have held in any order.
+ * Inodes that nobody holds end first, then the root, then what these have put in their
+ * evict(): so a directory may hold its children. References that are left then are mistakes
+ * of the author's: each is reported in the log, and the inode is evicted all the same. From
+ * the end of the root on, memory is freed only when all evict()s have returned: one evict()
+ * may look at, and put, what another one has ended. docs/lifecycle.md has the whole order.
  * @since 0.1
  */
 FINODE_API void finode_table_destroy(struct finode_table *table);
 
 /**
- * The kernel's counts are all 0 and its open files closed, as after DESTROY or a lost
- * connection: everything that no running request holds is released and evicted. The
- * table, and the root, can serve another INIT. May run beside requests.
+ * The connection has ended, by DESTROY or because it was lost: clears all lookup counts and
+ * closes all open files. Everything that no running request holds is released and evicted.
+ * The table and its root can serve another INIT. May run beside requests.
  * @since 0.1
  */
 FINODE_API void finode_table_forget_all(struct finode_table *table);
@@ -112,7 +116,7 @@ FINODE_API struct finode *finode_table_root(struct finode_table *table);
 /** config.user. @since 0.1 */
 FINODE_API void *finode_table_user(const struct finode_table *table);
 
-/** Counters since the table was made, but for those that say "now". */
+/** Counters since the table was made, except those that say "now". */
 struct finode_stats {
 	uint64_t inodes;	  /**< LIVE or EVICTING now, the root included */
 	uint64_t files;		  /**< open files now */
@@ -122,24 +126,25 @@ struct finode_stats {
 	uint64_t evicted;	  /**< evict()s that have returned */
 	uint64_t retired;	  /**< inodes that lost their key while alive */
 	uint64_t waits;		  /**< times that obtain() waited for init() or evict() */
-	uint64_t forgets;	  /**< FORGETs received, each entry of a batch for itself */
-	uint64_t forgets_clamped; /**< those that took more than was counted */
-	uint64_t forgets_unknown; /**< those for a nodeid that named nothing */
-	uint64_t forgets_root;	  /**< those for the root, ignored */
-	uint64_t entries_refused; /**< bogus entries that the glue did not let through */
+	uint64_t forgets;	  /**< FORGETs received, each entry of a batch counts one */
+	uint64_t forgets_clamped; /**< of those: that took more than was counted */
+	uint64_t forgets_unknown; /**< of those: for a nodeid that named nothing */
+	uint64_t forgets_root;	  /**< of those: for the root, ignored */
+	uint64_t entries_refused; /**< entries that the glue did not tell the kernel */
 	uint64_t replies_failed;  /**< counted replies that did not reach the kernel */
 	/**
-	 * Memory of the table and all that is in it now. What an inode and an open file
-	 * have their ids from stays until the table ends, or an old id could come again:
-	 * 24 to 27 bytes for each of the most there ever were at a time. So a table that
-	 * had 10 million inodes keeps 252 MB when all are forgotten.
+	 * Memory of the table and all that is in it now. The slots that ids are made of
+	 * stay until the table ends, since without them an old id could come again: 24 to
+	 * 27 bytes for each inode, and each open file, of the most that there ever were at
+	 * a time. So a table that had 10 million inodes keeps 252 MB when all are
+	 * forgotten.
 	 */
 	uint64_t bytes;
 	uint64_t aliases;	  /**< names now */
 	uint64_t aliases_added;	  /**< names that a look-up or a creation has shown */
 	uint64_t aliases_moved;	  /**< by rename, or directories found elsewhere */
 	uint64_t aliases_removed; /**< by unlink or rmdir, or replaced by a rename */
-	uint64_t aliases_stale;	  /**< dropped: the backend says otherwise by now */
+	uint64_t aliases_stale;	  /**< dropped or trimmed: not true any more */
 	uint64_t aliases_refused; /**< that would have put a directory below itself */
 	uint64_t unlinked;	  /**< unlinked()s that have returned */
 	uint64_t rebound;	  /**< rebind()s that have succeeded */
@@ -153,19 +158,20 @@ struct finode_stats {
 };
 
 /**
- * Reads the counters, one shard after another: while other threads work, the sums are of
- * slightly different moments. @param size is sizeof(*stats): a program built with an older
- * header gets the counters that it knows.
+ * Reads the counters, one shard after another: while other threads work, they are of
+ * slightly different moments.
+ * @param size  sizeof(*stats): a program that was built with an older header gets the
+ *              counters that it knows, in one that was built with a newer one the rest is 0
  * @since 0.1
  */
 FINODE_API void finode_table_stats(struct finode_table *table, struct finode_stats *stats,
 				   size_t size);
 
 /**
- * Lists the nodeids of LIVE inodes but the root, some at each call, in no order. Takes no
- * lock; inodes that come or go meanwhile may be listed or not.
- * @param cursor  0 for the first call, then left alone
- * @param nodeids room for `count` of them
+ * Lists the nodeids of the LIVE inodes except the root's, up to `count` at each call, in no
+ * order. Takes no lock; inodes that come or go meanwhile may be listed or not.
+ * @param cursor   points to 0 at the first call; the author leaves it alone after that
+ * @param nodeids  room for `count` of them
  * @return how many were written; 0 at the end
  * @since 0.1
  */
@@ -173,9 +179,9 @@ FINODE_API size_t finode_table_nodeids(struct finode_table *table, uint64_t *cur
 				       uint64_t *nodeids, size_t count);
 
 /**
- * Walks the whole table and compares everything with everything. For tests and for a
- * server that has reason to doubt itself: it holds each shard's lock for as long as the
- * walk of that shard takes. Other threads may work meanwhile.
+ * Walks the whole table and checks that everything agrees with everything. For tests, and
+ * for a server that doubts itself: it holds each shard's lock for as long as the walk of
+ * that shard takes. Other threads may work meanwhile.
  * @param why  on failure, the first broken invariant in words; may be NULL
  * @return 0, or -EUCLEAN
  * @since 0.1
@@ -183,9 +189,9 @@ FINODE_API size_t finode_table_nodeids(struct finode_table *table, uint64_t *cur
 FINODE_API int finode_table_check(struct finode_table *table, char *why, size_t why_size);
 
 /**
- * Writes one line for each LIVE inode: nodeid, generation, type, nlookup, references, key;
- * and, if the table keeps aliases, one for each of its names.
- * For people; the format is no promise. Holds no lock while it writes.
+ * Writes one line for each LIVE inode: nodeid, generation, type, nlookup, references, key,
+ * mount; and, if the table keeps aliases, one for each of its names. For people: the format
+ * is not promised. Holds no lock while it writes.
  * @return 0, or -EIO if the stream failed
  * @since 0.1
  */
