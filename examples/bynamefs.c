@@ -8,12 +8,12 @@
  *     mv /mnt/a /mnt/b                # a file open below "a" stays what it was
  *     fusermount3 -u /mnt
  *
- * What identifies an inode is its name: finode_obtain_at() takes the place of
- * finode_obtain(), finode_alias_rename() carries an inode to its new name with its nodeid,
- * and finode_path() tells where it is now. An inode whose name was removed, or belongs to
- * another object now, can be reached as long as it is open. A path is true until somebody
- * renames something on it: so paths are built and used under a lock that changes of names
- * take alone. The numbers in st_ino are the host's, and nothing here relies on them.
+ * Its name identifies an inode. So finode_obtain_at() takes the place of finode_obtain(),
+ * finode_alias_rename() gives an inode its new name, and it keeps its nodeid; finode_path()
+ * tells where it is now. An inode whose name was removed, or is another object's now, can
+ * be reached as long as it is open. A path is true until somebody renames something on it:
+ * so paths are built and used under a lock that changes of names take alone. The numbers in
+ * st_ino are the host's, and nothing here relies on them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -52,7 +52,7 @@ static int by_file_init(struct finode_file *base, void *arg)
 	return err;
 }
 
-/* So nobody may put a file while holding `names`. */
+/* Takes `names`: so nobody may put a file while holding it. */
 static void by_file_release(struct finode_file *base)
 {
 	struct by_inode *inode = by_inode(base->inode);
@@ -70,7 +70,7 @@ static const struct finode_file_ops by_file_ops = {
 	.release = by_file_release,
 };
 
-/* The path of an inode, or, with a name, of what has that name in it. */
+/* The path of an inode; with a name, the path of that name in it. */
 static int by_path(struct finode *inode, const char *name, char path[PATH_MAX])
 {
 	int used = snprintf(path, PATH_MAX, "%s", source);
@@ -81,7 +81,7 @@ static int by_path(struct finode *inode, const char *name, char path[PATH_MAX])
 	return length == -ENOENT ? -ESTALE : length < 0 ? (int)length : 0;
 }
 
-/* As by_path(), or through an open file. Returns the AT_ flags for the use of the path. */
+/* As by_path(), or by an open file. Returns the AT_ flags with which to use the path. */
 static int by_find(struct finode *inode, char path[PATH_MAX])
 {
 	int err = inode ? by_path(inode, NULL, path) : -ESTALE;
@@ -116,8 +116,8 @@ static int by_make(fuse_req_t req, const char *path, mode_t mode, struct fuse_fi
 }
 
 /*
- * LOOKUP (nothing is created), and what makes the name first. With `names` held until the
- * answer is sent: when the kernel, or the table, is told of a name, that is still true.
+ * LOOKUP (`created` is 0), and requests that make the name first. `names` is held until
+ * the answer is sent: when the kernel and the table are told of a name, it is still true.
  */
 static void by_enter(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t created,
 		     mode_t mode, struct fuse_file_info *fi)
@@ -168,7 +168,7 @@ static void by_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 	by_enter(req, parent, name, S_IFREG, mode & 07777, fi);
 }
 
-/* UNLINK and RMDIR: the kernel has seen to it that it is the right one. */
+/* UNLINK and RMDIR. The kernel has checked which of them is the right one. */
 static void by_remove(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	FINODE_AUTOPUT struct finode *dir;
@@ -227,7 +227,7 @@ static void by_open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi
 	lo_close(&fd);
 }
 
-/* GETATTR, and SETATTR, which changes something before. */
+/* GETATTR; and SETATTR, which changes something first. */
 static void by_setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *to, int set,
 		       struct fuse_file_info *fi)
 {

@@ -26,7 +26,6 @@ void lo_close(int *fd)
 	*fd = -1;
 }
 
-/* A path to the host's object that survives renames and unlinks. */
 const char *lo_path(int fd, char path[32])
 {
 	snprintf(path, 32, "/proc/self/fd/%d", fd);
@@ -57,7 +56,6 @@ static struct stat lo_stat_of(const struct statx *stx)
 	};
 }
 
-/* Takes hold of what a path, relative to an open directory, leads to. */
 int lo_open_object(int dirfd, const char *path, int flags, struct lo_object *obj)
 {
 	*obj = LO_OBJECT_NONE;
@@ -92,7 +90,7 @@ static void lo_mount_evict(struct finode_mount *base)
 	close(FINODE_CONTAINER_OF(base, struct lo_mount, base)->fd);
 }
 
-/* What was found in the mount may be something that must not be opened just so. */
+/* The fd is of any object in the mount, perhaps a FIFO or a device: so O_NONBLOCK. */
 static int lo_mount_sync(struct finode_mount *base)
 {
 	const int mounted = FINODE_CONTAINER_OF(base, struct lo_mount, base)->fd;
@@ -111,7 +109,7 @@ const struct finode_mount_ops lo_mount_ops = {
 	.sync = lo_mount_sync,
 };
 
-/* All mounts appear on one device: there the numbers of the host's would meet. */
+/* All mounts appear on one device, where equal numbers of the host would meet. */
 static int lo_show(struct finode_mount *mount, struct stat *st)
 {
 	uint64_t ino;
@@ -166,8 +164,8 @@ void lo_count_fd(int change)
 }
 
 /*
- * Somebody looks names up faster than the kernel forgets others: as long as that does
- * forget, it is waited for. Not by everybody, since FORGETs have to be read.
+ * Processes look names up faster than the kernel forgets others: waits as long as it does
+ * forget some. Only a few threads wait, since others have to read the FORGETs.
  */
 static void lo_wait_for_forgets(fuse_req_t req)
 {

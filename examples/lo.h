@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The host's side of a passthrough server: objects behind file descriptors, and those
- * operations of FUSE that are nothing but system calls on one. What a server has to say to
- * libfinode about names and inodes is in the examples that use it, minimal.c first.
+ * operations of FUSE that are nothing but system calls on one. What a server has to tell
+ * libfinode of names and inodes is in the examples that use this, minimal.c first.
  */
 #ifndef EXAMPLES_LO_H
 #define EXAMPLES_LO_H
@@ -28,8 +28,7 @@ struct lo_file {
 	int fd; /* owned */
 };
 
-/* A mount of the host at or below the source. One directory in two mounts is two objects.
- */
+/* A mount of the host at or below the source. A directory in two mounts is two objects. */
 struct lo_mount {
 	struct finode_mount base;
 	int fd; /* O_PATH of an object in it, owned */
@@ -73,10 +72,10 @@ static inline struct finode_key lo_key(const struct lo_object *obj)
 	return (struct finode_key){&obj->id, sizeof(obj->id), obj->st.st_mode, 0};
 }
 
-/* Takes hold of what a path, relative to an open directory, leads to. */
+/* Opens what a path, relative to an open directory, leads to. Returns 0 or an errno < 0. */
 int lo_open_object(int dirfd, const char *path, int flags, struct lo_object *obj);
 
-/* The inode of an object that was found in `dir`, as finode_obtain(): in whatever mount. */
+/* As finode_obtain(), of an object that was found in `dir`: in whatever mount it is. */
 int lo_obtain(struct finode *dir, struct lo_object *obj, struct finode **inode);
 
 /* A path to the host's object that survives renames and unlinks. */
@@ -115,7 +114,7 @@ extern const struct finode_mount_ops lo_mount_ops;
 /* Of struct lo_file: init() takes the fd that its argument, an int *, points to. */
 extern const struct finode_file_ops lo_file_ops;
 
-/* FORGET and BATCH_FORGET: there is nothing to be said but that they came. */
+/* FORGET and BATCH_FORGET: the table counts, and there is nothing else to do. */
 void lo_forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t nlookup);
 void lo_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * minimal: the smallest correct passthrough server. It shows a directory of the host at
- * a mountpoint, and what a server has to say to libfinode, and what not.
+ * a mountpoint; and this file shows what a server has to tell libfinode, and what not.
  *
  *     minimal /usr/share /mnt         # as root, or as anyone who may use fusermount3
  *     kill -USR1 $(pidof minimal)     # logs the statistics of the table
  *     fusermount3 -u /mnt
  *
- * Read it from the top: how an inode is made and ended, how a name is looked up, what
- * creates and removes names. What is nothing but system calls on a file descriptor, and
- * what an inode and an open file are here, is in lo.h and lo.c.
+ * Read it from the top: how an inode is made and ended, how a name is looked up, how names
+ * are made and removed. What an inode and an open file are here is in lo.h, and what is
+ * nothing but system calls on a file descriptor is in lo.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +44,7 @@ static const struct finode_ops lo_ops = {
 	.evict = lo_evict,
 };
 
-/* The answer to LOOKUP and to everything that has made a name. */
+/* Answers LOOKUP, and each request that has made a name. */
 static void lo_reply_child(fuse_req_t req, struct finode *dir, const char *name,
 			   mode_t created)
 {
@@ -170,7 +170,7 @@ static void lo_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 
 /* ---- Operations: open files ---- */
 
-/* The answer to CREATE, and to TMPFILE, which has no name: the file is open as `fd`. */
+/* Answers CREATE, and TMPFILE, which has no name: the file is open as `fd`. */
 static void lo_reply_opened(fuse_req_t req, struct finode *dir, const char *name, int fd,
 			    struct fuse_file_info *fi)
 {
@@ -178,7 +178,7 @@ static void lo_reply_opened(fuse_req_t req, struct finode *dir, const char *name
 	FINODE_FILE_AUTOPUT struct finode_file *file = NULL;
 	struct lo_object obj = LO_OBJECT_NONE;
 	char path[32];
-	/* What was opened, whatever has the name by now. */
+	/* Looks at what was opened: the name may be another file's by now. */
 	int err = lo_open_object(AT_FDCWD, lo_path(fd, path), 0, &obj);
 
 	lo_reclaim(req);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * namedfs: a passthrough server that knows the names of its inodes. What minimal does, it
- * does too; and it tells by which path it knows an inode, keeps look-ups and changes of one
+ * namedfs: a passthrough server that knows the names of its inodes. It does what minimal
+ * does. It also tells by which path it knows an inode, keeps look-ups and changes of one
  * directory apart, and closes the descriptor of a removed file before UNLINK is answered.
  *
  *     namedfs /srv/files /mnt                             # as root, or as anyone
@@ -11,13 +11,12 @@
  * The last of these matters where the backend is NFS or alike. There, while somebody has a
  * file open by a name that was removed, something is left in the directory (.nfsXXXX), and
  * the directory cannot be removed. The FORGET, at which a server closes its descriptor,
- * comes too late for the RMDIR that follows. So here, when a name has gone, na_name_gone()
- * sees to it that nothing holds it: the descriptor is opened anew by another name that is
- * known, or, if there is none, closed (finode/unlink.h).
+ * comes too late for the RMDIR that follows. So when a name has gone, na_name_gone() makes
+ * sure that no descriptor was opened by it. The file is opened again by another name that
+ * is known; if there is none, the descriptor is closed (finode/unlink.h).
  *
- * What is kept: a directory's lock is taken before any inode is pinned, and who has pinned
- * an inode takes no lock. What a look-up itself opens is closed before the directory is
- * unlocked.
+ * Two rules: a handler takes the locks of directories before it pins an inode, and none
+ * after that. It closes what a look-up has opened before it unlocks the directory.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +44,7 @@ struct na_inode {
 static struct finode_table *table;
 static pthread_mutex_t reopening = PTHREAD_MUTEX_INITIALIZER;
 
-/* Of no bytes where the host's filesystem has no handles: then none is equal. */
+/* A handle of no bytes where the filesystem has none: then no two are equal. */
 static void na_get_handle(int fd, union na_handle *handle)
 {
 	int mount;
@@ -71,7 +70,7 @@ static int na_init(struct finode *base, void *arg)
 	return 0;
 }
 
-/* While its fd is open, an object has its number for itself. */
+/* While an object's fd is open, no other object gets its number. */
 static int na_match(struct finode *base, void *arg)
 {
 	const struct lo_object *obj = arg;
@@ -209,7 +208,7 @@ static void na_name_gone(struct finode *inode)
 	finode_unlinked(inode);
 }
 
-/* The answer to LOOKUP and to everything that has made a name. */
+/* Answers LOOKUP, and each request that has made a name. */
 static void na_reply_child(fuse_req_t req, struct finode *dir, const char *name,
 			   mode_t created)
 {
@@ -374,7 +373,7 @@ static void na_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	finode_reply_err(req, err);
 }
 
-/* The answer to CREATE, and to TMPFILE, which has no name: the file is open as `fd`. */
+/* Answers CREATE, and TMPFILE, which has no name: the file is open as `fd`. */
 static void na_reply_opened(fuse_req_t req, struct finode *dir, const char *name, int fd,
 			    struct fuse_file_info *fi)
 {
@@ -382,7 +381,7 @@ static void na_reply_opened(fuse_req_t req, struct finode *dir, const char *name
 	FINODE_FILE_AUTOPUT struct finode_file *file = NULL;
 	struct lo_object obj = LO_OBJECT_NONE;
 	char path[32];
-	/* What was opened, whatever has the name by now. */
+	/* Looks at what was opened: the name may be another file's by now. */
 	int err = lo_open_object(AT_FDCWD, lo_path(fd, path), 0, &obj);
 
 	lo_reclaim(req);

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* readonly: shows a directory and refuses every change; derived from hostfs. */
+/*
+ * readonly: shows a directory and refuses every change. Derived from hostfs: what changes
+ * something is replaced, all else is the base's.
+ *
+ *     readonly /srv/data /mnt
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>

@@ -3,7 +3,7 @@
  * Notifications: a bounded queue, and a thread that writes it to the kernel.
  *
  * INVAL_ENTRY, EXPIRE and DELETE take the lock of the parent directory in the kernel, and
- * so wait for a LOOKUP there that the server has not answered (protocol notes, section 4).
+ * so wait for a LOOKUP there that the server has not answered (fuse_reverse_inval_entry()).
  * Therefore nobody but this thread writes them, it holds no lock meanwhile, and it is none
  * of those that answer requests.
  */

@@ -7,7 +7,7 @@
 
 struct fuse_entry_out;
 
-/* What is wrong with an entry, in words; NULL if nothing is (protocol notes, rule 9). */
+/* What is wrong with an entry, in words; NULL if nothing is. */
 const char *finode__entry_fault(const struct finode *dir, const char *name,
 				const struct finode *inode,
 				const struct finode_entry *entry);

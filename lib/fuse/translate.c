@@ -19,7 +19,7 @@
 #define CARRIER_WITH_FH	 (1u << 30)
 #define CARRIER_RESERVED (CARRIER | CARRIER_WITH_FH)
 
-/* The name that TMPFILE comes with (protocol notes, section 1), and its whole size. */
+/* The name that the kernel sends with TMPFILE, and the whole size of that request. */
 #define TMPFILE_NAME "/"
 #define TMPFILE_SIZE                                                                       \
 	(sizeof(struct fuse_in_header) + sizeof(struct fuse_create_in) +                   \
