@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Names through libfuse and the fake kernel: entry replies record them, changes move them,
- * and what has lost its last name is let go before the reply to its UNLINK. memfs is the
+ * and what has lost its last name is released before the reply to its UNLINK. memfs is the
  * author: with the directories' locks, finode_alias_remove() and finode_alias_rename().
  */
 #include "fakekernel/world.h"

@@ -50,7 +50,7 @@ _Static_assert(offsetof(struct finode, library) % _Alignof(struct inode_core) ==
 /* In struct finode's library_flags; protected by the shard's lock. */
 #define INODE_RETIRED	  1u
 #define INODE_NOT_INDEXED 2u /* retired, or known by its name only */
-#define INODE_DETACHED	  4u /* its mount has let it go: not in the list of that */
+#define INODE_DETACHED	  4u /* its mount is detached: not in the list of that */
 #define INODE_BY_NAME	  8u /* known by its name only */
 
 /* A key and what belongs to it, on its way into the index. */

@@ -58,11 +58,11 @@ echo new >"$source/over/made"
 mount_below many/first -t tmpfs none
 (cd "$source/many" && seq 3000 | xargs touch)
 mount_below many/last -t tmpfs none
-touch "$source/many/bound"
+touch "$source/many/bindfile"
 # A file with one link: a hardlink that is mounted elsewhere is two objects here, one there.
 mount_below_file() {
-	mount --bind "$source/plain/file" "$source/many/bound" || fail "bind mount of a file"
-	below="$source/many/bound $below"
+	mount --bind "$source/plain/file" "$source/many/bindfile" || fail "bind mount of a file"
+	below="$source/many/bindfile $below"
 }
 mount_below_file
 
@@ -90,7 +90,7 @@ join -1 2 -2 2 "$work/here" "$work/host" | awk '
 	fail "names are missing"
 cut -d: -f1 "$work/here" | sort -u | wc -l | grep -qx 1 || fail "more than one st_dev"
 "$build/tests/dino" "$mnt" "$mnt/many" "$mnt/one" "$mnt/over" || fail "d_ino is not st_ino"
-for name in one one/two bind many/last many/bound; do
+for name in one one/two bind many/last many/bindfile; do
 	[ "$(stat -c %i "$mnt/$name")" = "$(stat -c %i "$mnt/$name")" ] || fail "a number moved"
 done
 first=$(stat -c %i "$mnt/one/file")
