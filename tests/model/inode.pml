@@ -324,7 +324,7 @@ inline subtract_loaded(much)
 }
 
 /* Forgets what was in hand, so that states that differ only in that become one. */
-inline let_go()
+inline clear_hand()
 {
 	atomic { s = 0; seq = 0; w = 0; n = 0; flag = 0; done = 0 }
 }
@@ -436,7 +436,7 @@ inline finode_obtain()
 		}
 		if
 		:: flag -> flag = 0; finode_put(); break
-		:: else -> finode_retire(); finode_put(); let_go()
+		:: else -> finode_retire(); finode_put(); clear_hand()
 		fi
 	   fi
 	od
@@ -571,7 +571,7 @@ proctype handler(byte me)
 			finode_put()
 		:: else
 		fi;
-		let_go()
+		clear_hand()
 	:: true -> break
 	od;
 	atomic { rounds = 0; running-- }
@@ -594,7 +594,7 @@ proctype forgetter(byte me)
 			finode_put()
 		:: else
 		fi;
-		let_go()
+		clear_hand()
 	:: true -> break
 	od;
 	running--

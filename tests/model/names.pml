@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Names, and the letting go of a backing object, for every order of steps of a few threads.
+ * Names, and the release of a backing object, for every order of steps of a few threads.
  *
  * This file owns a model of what lies between UNLINK, RENAME and LINK on one side and
  * LOOKUP of another hardlink, GETATTR and OPEN on the other: finode_pin(), finode_unpin(),
@@ -28,7 +28,7 @@
  * lib/names/unlink.h:
  *
  *               no link, no name, no file             no pin
- *        HELD ----------------------------> WANTED ---------> LETTING_GO  unlinked() runs
+ *        HELD ----------------------------> WANTED ---------> UNLINKING  unlinked() runs
  *        ^  ^                                 |                   |
  *        |  '--- a name or a file meanwhile --'                   v
  *        '------------- REBINDING <----------------------------- GONE
@@ -54,7 +54,7 @@
  * or UNLOCKED. EAGER: the backend may say that no link is left when there is one, as it may
  * where attributes are cached; or the author does not ask. What can happen without EAGER
  * can happen with it: only searches for defects go without. LINK: there are LINK, and other
- * clients of the backend. RELEASE: the handler of RELEASE lets go too, when no link is
+ * clients of the backend. RELEASE: the handler of RELEASE releases it too, when no link is
  * left. BREAK_<name> puts in a defect that Spin must notice.
  */
 #ifndef HANDLERS
@@ -77,8 +77,8 @@
 #define CHECK(name, condition) assert(name || (condition))
 hidden byte A_rebound_to_the_same_object, F_callbacks_come_one_by_one,
 	G_known_is_a_link, G_shown_is_known, H_used_while_held, H_named_is_held,
-	H_open_is_held, H_pinned_is_held, H_let_go_when_unused, H_let_go_once,
-	H_rebound_when_gone, H_link_is_usable, N_removed_is_let_go, Z_nothing_is_left;
+	H_open_is_held, H_pinned_is_held, H_released_when_unused, H_released_once,
+	H_rebound_when_gone, H_link_is_usable, N_removed_is_released, Z_nothing_is_left;
 
 /* What a name has in the backend, and what it is known to name. */
 #define NONE  0
@@ -95,12 +95,12 @@ byte alias[2];
 
 /* The inode of FILE: its backing object, under the lock of its names. */
 #define HELD	   0
-#define WANTED	   1 /* one waits for the pins, to let go */
-#define LETTING_GO 2 /* unlinked() runs */
+#define WANTED	   1 /* one waits for the pins, to release it */
+#define UNLINKING 2 /* unlinked() runs */
 #define GONE	   3
 #define REBINDING  4 /* rebind() runs */
 #define USABLE	   (state == HELD || state == WANTED)
-#define IN_BETWEEN (state == LETTING_GO || state == REBINDING)
+#define IN_BETWEEN (state == UNLINKING || state == REBINDING)
 byte state = HELD;
 byte pins;  /* uses of the handle now */
 byte opens; /* open files */
@@ -120,7 +120,7 @@ byte running = HANDLERS;
 #endif
 byte shown[2];	   /* what the kernel was told that the name is */
 byte callbacks;	   /* unlinked() and rebind() that run */
-byte removing;	   /* handlers that have removed a link and not yet decided to let go */
+byte removing;	   /* handlers that have removed a link and not yet decided to release it */
 bit kept_for_open; /* no link was left, but the file was open */
 
 /* pthread_cond_broadcast() of the stripe's condition. */
@@ -186,13 +186,13 @@ inline finode_unpin()
 	}
 }
 
-/* finode_file_open(), the part that lets nobody let go; its end is `opens--`. */
+/* finode_file_open(), the part that keeps the object; its end is `opens--`. */
 inline finode_file_open()
 {
 	settle_and_count(opens, OPEN_WAITS)
 }
 
-/* It is decided whether to let go. */
+/* It is decided whether to release it. */
 inline decide()
 {
 	removing = removing - counted;
@@ -207,9 +207,9 @@ inline decide_to_keep()
 	decide()
 }
 
-inline decide_to_let_go()
+inline decide_to_release()
 {
-	state = LETTING_GO;
+	state = UNLINKING;
 	go = 1;
 	decide()
 }
@@ -236,7 +236,7 @@ inline decide_to_let_go()
 #endif
 
 /*
- * finode_unlinked(). Who comes while another waits to let go, lets go or takes hold again,
+ * finode_unlinked(). Who comes while another waits to release it, releases or rebinds it,
  * waits for the end of that: the handle must be closed before either of them replies. With
  * mine = 1 it is this handler that made it WANTED.
  */
@@ -254,14 +254,14 @@ inline finode_unlinked()
 		:: !mine && state == GONE -> decide(); break
 		:: !mine && USABLE && !ANOTHER_WANTS && !UNUSED -> decide_to_keep(); break
 		:: !mine && USABLE && !ANOTHER_WANTS && UNUSED && QUIET ->
-			decide_to_let_go();
+			decide_to_release();
 			break
 		:: !mine && USABLE && !ANOTHER_WANTS && UNUSED && !QUIET ->
 			state = WANTED;
 			mine = 1;
 			waits[me] = 1
 		:: mine && !QUIET -> waits[me] = 1
-		:: mine && QUIET && STILL_UNUSED -> decide_to_let_go(); break
+		:: mine && QUIET && STILL_UNUSED -> decide_to_release(); break
 		:: mine && QUIET && !STILL_UNUSED ->
 			state = HELD;
 			decide_to_keep();
@@ -273,22 +273,22 @@ inline finode_unlinked()
 	   }
 	od;
 	if
-	:: go -> let_go()
+	:: go -> release_object()
 	:: else
 	fi
 }
 
 /* unlinked(), which closes the handle, and what is before and after it. */
-inline let_go()
+inline release_object()
 {
 	atomic { /* unlinked() is called */
-		CHECK(H_let_go_when_unused, pins == 0 && NAMES == 0 && opens == 0);
-		CHECK(H_let_go_once, held && state == LETTING_GO);
+		CHECK(H_released_when_unused, pins == 0 && NAMES == 0 && opens == 0);
+		CHECK(H_released_once, held && state == UNLINKING);
 		CHECK(F_callbacks_come_one_by_one, callbacks == 0);
 		callbacks++
 	}
 	atomic { /* and returns */
-		CHECK(H_let_go_when_unused, pins == 0 && NAMES == 0 && opens == 0);
+		CHECK(H_released_when_unused, pins == 0 && NAMES == 0 && opens == 0);
 		callbacks--;
 		held = 0
 	}
@@ -302,7 +302,7 @@ inline let_go()
 }
 
 /* rebind(), which takes the lookup's handle or fails, and what is before and after it. */
-inline take_hold_again()
+inline rebind_object()
 {
 	atomic { /* rebind() is called */
 		CHECK(A_rebound_to_the_same_object, what == FILE);
@@ -349,7 +349,7 @@ inline backing_found()
 	   }
 	od;
 	if
-	:: go -> take_hold_again()
+	:: go -> rebind_object()
 	:: else
 	fi
 }
@@ -372,7 +372,7 @@ inline finode_obtain()
 #endif
 }
 
-/* finode_alias_add(): with ok = 0 (-ESTALE) if the object is let go at this moment. */
+/* finode_alias_add(): with ok = 0 (-ESTALE) if the object is released at this moment. */
 inline finode_alias_add()
 {
 	atomic {
@@ -444,9 +444,9 @@ proctype ending(byte me)
 		CHECK(H_named_is_held, NAMES == 0 || held);
 #ifdef LOCKED
 #ifdef RELEASE
-		CHECK(N_removed_is_let_go, LINKS > 0 || !held);
+		CHECK(N_removed_is_released, LINKS > 0 || !held);
 #else
-		CHECK(N_removed_is_let_go, LINKS > 0 || kept_for_open || !held);
+		CHECK(N_removed_is_released, LINKS > 0 || kept_for_open || !held);
 #endif
 		do
 		:: n < 2 ->

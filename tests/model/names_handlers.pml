@@ -140,7 +140,7 @@ inline ask_backend()
 	fi
 }
 
-/* An alias of `what` has gone, or an open file: lets go if no link is left. */
+/* An alias of `what` has gone, or an open file: releases it if no link is left. */
 inline after_removal()
 {
 	if
@@ -202,7 +202,7 @@ inline reply_removal()
 {
 	removing = removing - counted;
 #ifdef LOCKED
-	CHECK(N_removed_is_let_go,
+	CHECK(N_removed_is_released,
 	      !last || removing > 0 || kept_for_open || (!held && found == 0));
 #endif
 	counted = 0;

@@ -86,24 +86,24 @@ first() {
 	broken NO_CLAMP E_ -DHOSTILE
 	broken COUNT_BEFORE_REF E_ -DHOSTILE
 	spec=names.pml
-	broken NO_WAIT_FOR_PINS H_let_go_when_unused -DLOCKED -DHANDLERS=2
+	broken NO_WAIT_FOR_PINS H_released_when_unused -DLOCKED -DHANDLERS=2
 	broken NO_SECOND_CHECK H_ -DUNLOCKED -DEAGER
 	broken UNLINKED_IGNORES_OPENS H_ -DLOCKED -DHANDLERS=2
 	broken NO_WAKE_WHEN_GONE 'invalid end state' -DLOCKED -DHANDLERS=2
 	broken NO_WAKE_WHEN_KEPT 'invalid end state' -DUNLOCKED -DEAGER
-	broken NO_WAIT_FOR_ANOTHER N_removed_is_let_go -DLOCKED -DHANDLERS=2
+	broken NO_WAIT_FOR_ANOTHER N_removed_is_released -DLOCKED -DHANDLERS=2
 	broken ADD_IGNORES_STATE H_named_is_held -DUNLOCKED -DHANDLERS=2
 	broken NO_REBIND H_link_is_usable -DLOCKED -DEAGER -DHANDLERS=2
 	broken REBIND_TOGETHER H_rebound_when_gone -DUNLOCKED -DEAGER
 	broken REBIND_BEFORE_MATCH A_rebound_to_the_same_object -DLOCKED -DLINK -DROUNDS=2 \
 		-DHANDLERS=2
 	broken RENAME_IN_TWO_STEPS H_named_is_held -DUNLOCKED -DEAGER -DHANDLERS=2
-	broken RENAME_FORGETS_REPLACED N_removed_is_let_go -DLOCKED -DHANDLERS=2
-	broken ASK_BEFORE_REMOVE N_removed_is_let_go -DLOCKED -DHANDLERS=2
-	broken CLOSE_AFTER_UNLOCK N_removed_is_let_go -DLOCKED -DHANDLERS=2
+	broken RENAME_FORGETS_REPLACED N_removed_is_released -DLOCKED -DHANDLERS=2
+	broken ASK_BEFORE_REMOVE N_removed_is_released -DLOCKED -DHANDLERS=2
+	broken CLOSE_AFTER_UNLOCK N_removed_is_released -DLOCKED -DHANDLERS=2
 	broken LOOKUP_TAKES_NO_LOCK 'G_\|N_' -DLOCKED -DHANDLERS=2
 	broken UNLINKED_WITH_A_PIN 'invalid end state' -DLOCKED -DHANDLERS=2
-	broken TWO_WANT 'H_let_go_\|F_' -DLOCKED
+	broken TWO_WANT 'H_released_\|F_' -DLOCKED
 	broken PIN_WAITS_FOR_WANTED 'invalid end state' -DUNLOCKED -DHANDLERS=2
 	broken OPEN_WAITS_FOR_WANTED 'invalid end state' -DUNLOCKED -DHANDLERS=2
 	broken PIN_BEFORE_LOCK 'invalid end state' -DLOCKED -DLINK -DEAGER -DHANDLERS=2
