@@ -194,6 +194,7 @@ static void change(struct stage *s, struct world *w, bool faults)
 	int dir = some_dir(s), name = draw(&s->random, WORLD_NAMES);
 	int other = some_dir(s), newname = draw(&s->random, WORLD_NAMES);
 	int inode = draw(&s->random, WORLD_INODES), kind = draw(&s->random, 10);
+	unsigned int nlink = draw(&s->random, 4);
 	bool exchange = draw(&s->random, 3) == 0;
 	struct finode *d = s->inodes[dir];
 	int expected, result;
@@ -203,8 +204,8 @@ static void change(struct stage *s, struct world *w, bool faults)
 	if (faults && draw(&s->random, 8) == 0)
 		s->n.f.fail_after = draw(&s->random, 3);
 	if (kind < 4) {
-		expected = world_add(w, dir, name, inode);
-		result = finode_alias_add(d, name_of(name), s->inodes[inode], 0);
+		expected = world_add(w, dir, name, inode, nlink);
+		result = finode_alias_add(d, name_of(name), s->inodes[inode], nlink);
 	} else if (kind < 8) {
 		expected = world_rename(w, dir, name, other, newname, exchange);
 		result = finode_alias_rename(d, name_of(name), s->inodes[other],
@@ -435,7 +436,7 @@ static void crowd_step(struct crowd *c, uint64_t *random)
 	if (!dir || !other || !inode)
 		return;
 	if (kind < 4)
-		result = finode_alias_add(dir, name, inode, 0);
+		result = finode_alias_add(dir, name, inode, draw(random, 4));
 	else if (kind < 7)
 		result = finode_alias_rename(dir, name, other, newname,
 					     draw(random, 2) ? FINODE_RENAME_EXCHANGE : 0);

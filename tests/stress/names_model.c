@@ -39,16 +39,16 @@ void world_retire(struct world *w, int inode)
 	}
 }
 
-/* The next name of an inode after one of that age: its directory, or NOBODY. */
+/* The next name of an inode, older than one of that age: its directory, or NOBODY. */
 static int next_name(const struct world *w, int inode, uint32_t *age, int *name)
 {
-	uint32_t best = UINT32_MAX;
+	uint32_t best = 0;
 	int dir = NOBODY;
 
 	for (int i = 0; i < WORLD_DIRS * WORLD_NAMES; i++) {
 		const struct place *place = &w->places[i / WORLD_NAMES][i % WORLD_NAMES];
 
-		if (place->inode == inode && place->age > *age && place->age < best) {
+		if (place->inode == inode && place->age < *age && place->age > best) {
 			best = place->age;
 			dir = i / WORLD_NAMES;
 			*name = i % WORLD_NAMES;
@@ -60,7 +60,7 @@ static int next_name(const struct world *w, int inode, uint32_t *age, int *name)
 
 int world_parent(const struct world *w, int inode)
 {
-	uint32_t age = 0;
+	uint32_t age = UINT32_MAX;
 	int name;
 
 	return inode == 0 ? 0 : next_name(w, inode, &age, &name);
@@ -69,7 +69,7 @@ int world_parent(const struct world *w, int inode)
 unsigned int world_count(const struct world *w, int inode)
 {
 	unsigned int count = 0;
-	uint32_t age = 0;
+	uint32_t age = UINT32_MAX;
 	int name;
 
 	while (next_name(w, inode, &age, &name) != NOBODY)
@@ -85,20 +85,31 @@ static bool is_below(const struct world *w, int dir, int inode)
 	return dir == inode;
 }
 
-int world_add(struct world *w, int dir, int name, int inode)
+/* The names of an inode that are more than its links go, the oldest first. */
+static void trim(struct world *w, int inode, unsigned int nlink)
+{
+	uint32_t age = UINT32_MAX;
+	int name, dir;
+
+	for (unsigned int n = 0; (dir = next_name(w, inode, &age, &name)) != NOBODY; n++)
+		if (n >= nlink)
+			clear(&w->places[dir][name]);
+}
+
+int world_add(struct world *w, int dir, int name, int inode, unsigned int nlink)
 {
 	struct place *place = &w->places[dir][name];
 
 	if (inode == 0 || inode == dir)
 		return -ELOOP;
-	if (place->inode == inode)
-		return 0;
-	if (world_is_dir(inode) && is_below(w, dir, inode))
+	if (place->inode != inode && world_is_dir(inode) && is_below(w, dir, inode))
 		return -ELOOP;
-	if (world_is_dir(inode))
-		world_retire(w, inode); /* its other name */
 	put(w, place, inode);
-	return 1;
+	if (world_is_dir(inode))
+		trim(w, inode, 1);
+	else if (nlink > 0)
+		trim(w, inode, nlink);
+	return 0;
 }
 
 int world_remove(struct world *w, int dir, int name, int inode)
@@ -161,7 +172,7 @@ void world_settle(struct world *w)
 static bool dir_path(const struct world *w, int dir, char *buf, size_t size)
 {
 	char above[200];
-	uint32_t age = 0;
+	uint32_t age = UINT32_MAX;
 	int name = 0, parent;
 
 	if (dir == 0) {
@@ -176,7 +187,7 @@ static bool dir_path(const struct world *w, int dir, char *buf, size_t size)
 
 bool world_path(const struct world *w, int inode, char *buf, size_t size)
 {
-	uint32_t age = 0;
+	uint32_t age = UINT32_MAX;
 	char above[200];
 	int name, dir;
 

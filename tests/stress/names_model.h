@@ -32,7 +32,7 @@ void world_init(struct world *w);
 bool world_is_dir(int inode);
 
 /* Each as the function of alias.h. What the test does not hold may end: world_settle(). */
-int world_add(struct world *w, int dir, int name, int inode);
+int world_add(struct world *w, int dir, int name, int inode, unsigned int nlink);
 int world_remove(struct world *w, int dir, int name, int inode_or_nobody);
 int world_rename(struct world *w, int olddir, int oldname, int newdir, int newname,
 		 bool exchange);
