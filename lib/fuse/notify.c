@@ -120,7 +120,7 @@ static struct notice *take_locked(struct notify *n)
 	return taken;
 }
 
-enum fate { SENT, ABSENT, FAILED, DROPPED };
+enum fate { SENT, UNKNOWN, FAILED, DROPPED };
 
 /* Counts what became of a list of notices, and frees them. */
 static void end_locked(struct session *s, struct notice *notice, enum fate fate)
@@ -132,7 +132,7 @@ static void end_locked(struct session *s, struct notice *notice, enum fate fate)
 		struct notice *next = notice->next;
 		uint64_t *const counters[] = {
 			[SENT] = &n->stats.notify[notice->saying.kind].sent,
-			[ABSENT] = &n->stats.notify[notice->saying.kind].unknown,
+			[UNKNOWN] = &n->stats.notify[notice->saying.kind].unknown,
 			[FAILED] = &n->stats.notify[notice->saying.kind].failed,
 			[DROPPED] = &n->stats.notify[notice->saying.kind].dropped,
 		};
@@ -153,7 +153,7 @@ static enum fate send_taken(struct session *s, const struct notice *taken)
 	if (!err)
 		return SENT;
 	if (err == -ENOENT)
-		return ABSENT;
+		return UNKNOWN;
 	finode__log_first(&s->base.table->log, &s->notify.refused,
 			  "the kernel refused a notification, kind %u, nodeid %#llx: %s "
 			  "(further ones are only counted)",
