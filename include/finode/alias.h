@@ -136,9 +136,9 @@ FINODE_API int finode_alias_drop(struct finode *dir, const char *name,
  * names, which needs no memory.
  *
  * @return 0; or, with nothing changed: -ELOOP if a directory would come below itself;
- *         -EINVAL for a name or unknown or contradicting flags; -ENAMETOOLONG; -ENOTDIR;
- *         -EXDEV for different tables; -EDEADLK when called from evict() of what moves;
- *         -ENOMEM; -EOVERFLOW
+ *         -EINVAL for a name or unknown or contradicting flags, with a line in the log;
+ *         -ENAMETOOLONG; -ENOTDIR; -EXDEV for different tables; -EDEADLK when called from
+ *         evict() of what moves; -ENOMEM; -EOVERFLOW
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_alias_rename(struct finode *olddir,

@@ -64,8 +64,8 @@ struct finode_dirlock {
  * Locks a directory for a look-up, or to read it. Waits while another thread changes it, or
  * waits to change it and came first. The caller holds `dir` and keeps it.
  * @param lock  FINODE_DIRLOCK_INIT or released; locked only after success
- * @return 0; -ENOTDIR; -EINVAL if the table keeps no aliases; -EOVERFLOW for 2^31
- *         references to the directory
+ * @return 0; -ENOTDIR; -EINVAL if the table keeps no aliases, with a line in the log;
+ *         -EOVERFLOW for 2^31 references to the directory
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_dir_share(struct finode *dir,

@@ -154,7 +154,11 @@ struct finode_stats {
 	uint64_t mounts_detached; /**< that have gone on the host while in use */
 	uint64_t roots_kept;	  /**< announced roots of submounts that stay, now */
 	uint64_t forgets_late;	  /**< FORGETs for inodes of detached mounts */
-	uint64_t calls_refused; /**< -EINVAL of this library, the first of a kind logged */
+	/**
+	 * Calls that have returned -EINVAL. The first of each kind is logged, with what
+	 * was wrong.
+	 */
+	uint64_t calls_refused;
 };
 
 /**

@@ -72,6 +72,21 @@ struct shard {
 	_Atomic uint64_t forgets;
 } __attribute__((aligned(CACHE_LINE)));
 
+/* Calls that are refused with -EINVAL, by what is wrong with them. */
+enum refusal {
+	REFUSED_TYPE,	  /* of a mode */
+	REFUSED_KEY,	  /* its size */
+	REFUSED_REKEY,	  /* to a key that the inode cannot have */
+	REFUSED_FILE,	  /* where there are no file_ops */
+	REFUSED_NO_NAMES, /* where there are no aliases */
+	REFUSED_NAME,	  /* what finode_name_check() refuses */
+	REFUSED_RENAME,	  /* its flags */
+	REFUSED_CONFIG,
+	REFUSED_TRANSPORT, /* of a session */
+	REFUSED_DIRBUF,
+	REFUSALS
+};
+
 /* Things that are counted when they happen, and logged only the first time. */
 struct rare_events {
 	_Atomic uint64_t forgets_clamped;
@@ -79,8 +94,7 @@ struct rare_events {
 	_Atomic uint64_t forgets_root;
 	_Atomic uint64_t entries_refused;
 	_Atomic uint64_t replies_failed;
-	/* calls that were refused with -EINVAL */
-	_Atomic uint64_t bad_keys, bad_files, bad_names, bad_configs, bad_dirbufs;
+	_Atomic uint64_t refused[REFUSALS];
 };
 
 struct mount_core;

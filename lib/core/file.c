@@ -151,7 +151,7 @@ int finode_file_open(struct finode *inode, void *arg, struct finode_file **out)
 
 	*out = NULL;
 	if (table->file_ops.object_size == 0)
-		return finode__refuse(&table->log, &table->rare.bad_files,
+		return finode__refuse(&table->log, &table->rare.refused[REFUSED_FILE],
 				      "finode_file_open() in a table without "
 				      "config.file_ops");
 	if (!finode_hold(inode))

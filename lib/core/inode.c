@@ -225,7 +225,8 @@ int finode_obtain(struct finode_mount *mount, struct finode_key key, void *arg,
 
 	*out = NULL;
 	if (!type_is_known(key.mode))
-		return finode__refuse(&mount->table->log, &mount->table->rare.bad_keys,
+		return finode__refuse(&mount->table->log,
+				      &mount->table->rare.refused[REFUSED_TYPE],
 				      "finode_obtain(): key.mode %#o is of no type",
 				      (unsigned int)key.mode);
 	result = probe_key(&probe, mount, &key);
@@ -349,7 +350,8 @@ int finode_rekey(struct finode *inode, struct finode_key key)
 		return err;
 	if ((key.mode & S_IFMT) != inode->type || inode_is_root(inode))
 		return finode__refuse(
-			&table->log, &table->rare.bad_keys, "finode_rekey(): %s",
+			&table->log, &table->rare.refused[REFUSED_REKEY],
+			"finode_rekey(): %s",
 			inode_is_root(inode)
 				? "the root keeps its key"
 				: "key.mode is of another type than the inode");

@@ -469,7 +469,7 @@ int finode__mounts_init(struct finode_table *table, const struct finode_config *
 	int err;
 
 	if (fault)
-		return finode__refuse(&table->log, &table->rare.bad_configs,
+		return finode__refuse(&table->log, &table->rare.refused[REFUSED_CONFIG],
 				      "config.mount_ops %s", fault);
 	err = finode__lock_init(&mounts->lock, LOCK_RANK_MOUNTS);
 	if (err)

@@ -34,7 +34,7 @@ void finode__probe_init(struct probe *probe, const struct finode_mount *mount,
 
 int finode__key_refuse(const struct finode_mount *mount, const struct finode_key *key)
 {
-	return finode__refuse(&mount->table->log, &mount->table->rare.bad_keys,
+	return finode__refuse(&mount->table->log, &mount->table->rare.refused[REFUSED_KEY],
 			      "a key needs 1 to %d bytes, this one has %zu%s",
 			      FINODE_KEY_MAX, key->size,
 			      key->bytes ? "" : " and no pointer to them");

@@ -11,6 +11,15 @@ static uint64_t rare(_Atomic uint64_t *counter)
 	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
+static uint64_t refused(struct finode_table *table)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < REFUSALS; i++)
+		sum += rare(&table->rare.refused[i]);
+	return sum;
+}
+
 static void add_shard(struct finode_stats *sum, struct shard *shard)
 {
 	lock_take(&shard->lock);
@@ -37,10 +46,7 @@ void finode_table_stats(struct finode_table *table, struct finode_stats *stats, 
 		.entries_refused = rare(&table->rare.entries_refused),
 		.replies_failed = rare(&table->rare.replies_failed),
 		.forgets_late = rare(&table->forgets_late),
-		.calls_refused =
-			rare(&table->rare.bad_keys) + rare(&table->rare.bad_files) +
-			rare(&table->rare.bad_names) + rare(&table->rare.bad_configs) +
-			rare(&table->rare.bad_dirbufs),
+		.calls_refused = refused(table),
 	};
 
 	for (unsigned int i = 0; i < table->shard_count; i++)

@@ -104,7 +104,8 @@ static int ops_init(struct finode_table *table, const struct finode_config *conf
 	}
 	if (!fault)
 		return 0;
-	return finode__refuse(&table->log, &table->rare.bad_configs, "%s %s", which, fault);
+	return finode__refuse(&table->log, &table->rare.refused[REFUSED_CONFIG], "%s %s",
+			      which, fault);
 }
 
 static void table_configure(struct finode_table *table, const struct finode_config *config)

@@ -24,7 +24,7 @@ int finode_dirbuf_init(struct finode_dirbuf *buf, struct finode *dir, size_t siz
 	const struct finode_allocator *allocator = &table->allocator;
 
 	if (buf->struct_size < ABI_UP_TO(struct finode_dirbuf, plus))
-		return finode__refuse(&table->log, &table->rare.bad_dirbufs,
+		return finode__refuse(&table->log, &table->rare.refused[REFUSED_DIRBUF],
 				      "finode_dirbuf_init(): the buffer has no size: start "
 				      "from FINODE_DIRBUF_INIT");
 	buf->dir = dir;

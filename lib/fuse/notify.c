@@ -276,8 +276,13 @@ static int enter(struct session *s, struct saying saying, const char *name)
 /* A message that names an entry. */
 static int enter_entry(struct session *s, struct saying saying, const char *name)
 {
+	struct finode_table *table = s->base.table;
 	int err = finode_name_check(name);
 
+	if (err == -EINVAL)
+		return finode__refuse(&table->log, &table->rare.refused[REFUSED_NAME],
+				      "finode_notify_*(): a name is empty, \".\", \"..\" "
+				      "or has a '/'");
 	return err ? err : enter(s, saying, name);
 }
 

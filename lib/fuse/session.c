@@ -78,7 +78,8 @@ static int copy_config(struct finode_session_config *copy,
 	if (!copy->table)
 		return finode__refuse(&unknown, &first, "a session needs config.table");
 	if (!copy->ops || copy->ops_size == 0)
-		return finode__refuse(&copy->table->log, &copy->table->rare.bad_configs,
+		return finode__refuse(&copy->table->log,
+				      &copy->table->rare.refused[REFUSED_CONFIG],
 				      "a session needs config.ops and ops_size");
 	return 0;
 }

@@ -36,14 +36,12 @@ int finode__name_fault(const struct finode *dir, const char *name)
 	int err;
 
 	if (!table->names)
-		return finode__refuse(&table->log, &table->rare.bad_names,
-				      "names are asked for in a table without "
-				      "config.aliases");
+		return finode__names_refuse(dir);
 	if (!inode_is_dir(dir))
 		return -ENOTDIR;
 	err = finode_name_check(name);
 	if (err == -EINVAL)
-		finode__log_first(&table->log, &table->rare.bad_names,
+		finode__log_first(&table->log, &table->rare.refused[REFUSED_NAME],
 				  "a name is empty, \".\", \"..\" or has a '/'");
 	return err;
 }

@@ -145,7 +145,7 @@ static void leave(struct finode *dir, bool changes)
 static int hold_lockable(struct finode *dir)
 {
 	if (!names_of(dir))
-		return -EINVAL;
+		return finode__names_refuse(dir);
 	if (!inode_is_dir(dir))
 		return -ENOTDIR;
 	return slots_hold(inode_slot(dir), dir->nodeid) ? 0 : -EOVERFLOW;

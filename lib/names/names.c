@@ -105,6 +105,15 @@ void finode__names_stats(struct finode_table *table, struct finode_stats *sum)
 	sum->aliases_refused = atomic_load_explicit(&names->refused, memory_order_relaxed);
 }
 
+int finode__names_refuse(const struct finode *inode)
+{
+	struct finode_table *table = inode_table(inode);
+
+	return finode__refuse(&table->log, &table->rare.refused[REFUSED_NO_NAMES],
+			      "names, paths and locks of directories are asked for in a "
+			      "table without config.aliases");
+}
+
 void finode__name_locks_want(struct name_locks *locks, const struct finode *inode)
 {
 	unsigned int place = stripe_place(inode), i = locks->count;

@@ -93,6 +93,9 @@ static inline struct name_node *name_node(const struct finode *inode)
 	return (struct name_node *)(void *)((char *)inode + names_of(inode)->node_offset);
 }
 
+/* Refuses a call in a table that keeps none. @return -EINVAL, with a line in the log */
+int finode__names_refuse(const struct finode *inode);
+
 /* How many names are known; exact with the inode's stripe held. */
 static inline uint32_t name_count(const struct finode *inode)
 {

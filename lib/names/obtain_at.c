@@ -121,7 +121,7 @@ int finode_obtain_at(struct finode *dir, const char *name, mode_t mode, void *ar
 	if (result)
 		return result;
 	if (!type_is_known(mode))
-		return finode__refuse(&table->log, &table->rare.bad_keys,
+		return finode__refuse(&table->log, &table->rare.refused[REFUSED_TYPE],
 				      "finode_obtain_at(): mode %#o is of no type",
 				      (unsigned int)mode);
 	hash = finode__name_hash(names_of(dir), name);

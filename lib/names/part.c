@@ -26,11 +26,11 @@ static int check_config(struct finode_table *table)
 	const struct finode_ops *ops = &table->ops;
 
 	if (!ops->unlinked != !ops->rebind)
-		return finode__refuse(&table->log, &table->rare.bad_configs,
+		return finode__refuse(&table->log, &table->rare.refused[REFUSED_CONFIG],
 				      "config.ops has one of unlinked() and rebind(): they "
 				      "go together");
 	if (ops->unlinked && !table->names)
-		return finode__refuse(&table->log, &table->rare.bad_configs,
+		return finode__refuse(&table->log, &table->rare.refused[REFUSED_CONFIG],
 				      "config.ops has unlinked(), which needs "
 				      "config.aliases");
 	return 0;

@@ -281,17 +281,10 @@ static ssize_t build_path(struct finode *inode, const char *leaf, char *buf, siz
 	return (ssize_t)(size - c.start - 1);
 }
 
-static int no_names(const struct finode *inode)
-{
-	struct finode_table *table = inode_table(inode);
-
-	return finode__refuse(&table->log, &table->rare.bad_names,
-			      "paths are asked for in a table without config.aliases");
-}
-
 ssize_t finode_path(struct finode *inode, char *buf, size_t size)
 {
-	return names_of(inode) ? build_path(inode, NULL, buf, size) : no_names(inode);
+	return names_of(inode) ? build_path(inode, NULL, buf, size)
+			       : finode__names_refuse(inode);
 }
 
 ssize_t finode_path_at(struct finode *dir, const char *name, char *buf, size_t size)
@@ -322,7 +315,7 @@ int finode_path_each(struct finode *inode,
 	int result;
 
 	if (!c.names)
-		return no_names(inode);
+		return finode__names_refuse(inode);
 	if (inode_is_root(inode))
 		return 0;
 	finode__trail_init(&trail, inode);

@@ -188,25 +188,29 @@ static int move_try(struct move *m)
 	return err;
 }
 
-static int flags_fault(unsigned int flags)
+static bool flags_are_known(unsigned int flags)
 {
 	const unsigned int known =
 		FINODE_RENAME_NOREPLACE | FINODE_RENAME_EXCHANGE | FINODE_RENAME_WHITEOUT;
 
-	if (flags & ~known)
-		return -EINVAL;
-	return (flags & FINODE_RENAME_EXCHANGE) && flags != FINODE_RENAME_EXCHANGE ? -EINVAL
-										   : 0;
+	if (flags & FINODE_RENAME_EXCHANGE)
+		return flags == FINODE_RENAME_EXCHANGE;
+	return (flags & ~known) == 0;
 }
 
 static int rename_fault(const struct finode *olddir, const char *oldname,
 			const struct finode *newdir, const char *newname,
 			unsigned int flags)
 {
-	int err = flags_fault(flags);
+	struct finode_table *table = inode_table(olddir);
+	int err;
 
-	if (!err)
-		err = finode__name_fault(olddir, oldname);
+	if (!flags_are_known(flags))
+		return finode__refuse(&table->log, &table->rare.refused[REFUSED_RENAME],
+				      "finode_alias_rename(): flags %#x are unknown, or "
+				      "contradict each other",
+				      flags);
+	err = finode__name_fault(olddir, oldname);
 	if (!err)
 		err = finode__name_fault(newdir, newname);
 	if (!err && inode_table(olddir) != inode_table(newdir))
