@@ -83,8 +83,8 @@ struct finode_entry {
  *
  * An entry that the kernel would reject, and leak, is refused here: the requester gets
  * EIO, the log and `entries_refused` tell. That is: a type that is not the inode's or not
- * the created one, a size over LLONG_MAX, the root as anybody's child (but for LOOKUP of
- * "." and "..").
+ * the created one, a struct that does not fit this library, a size over LLONG_MAX, the root
+ * as anybody's child (but for LOOKUP of "." and "..").
  *
  * An inode of another mount than its directory's is the root of a submount, and announced
  * as such (FUSE_ATTR_SUBMOUNT) if this session's kernel takes those; see mount.h.
@@ -207,7 +207,8 @@ struct finode_dirbuf {
  * @param dir   borrowed until the reply
  * @param size  what the request allows; more than 1 MiB is taken as 1 MiB
  * @param plus  true for READDIRPLUS: entries are lookups, and counted
- * @return 0; -ENOMEM; -EINVAL, with a line in the log, for a buffer without its size
+ * @return 0; -ENOMEM; -EINVAL, with a line in the log, for a buffer that has no size, or
+ *         does not fit this library
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_dirbuf_init(struct finode_dirbuf *buf,
@@ -358,8 +359,9 @@ struct finode_session_config {
  * Makes a session, not yet connected.
  * @param args    for libfuse, as of fuse_session_new(): mount options are taken out
  * @param config  borrowed for the call
- * @return 0; -ENOMEM; -EINVAL if something required is missing or out of range, or if
- *         libfuse refused an argument, which it tells on stderr
+ * @return 0; -ENOMEM; -EINVAL if something required is missing or does not fit this
+ *         version of the library, or if libfuse refused an argument, which it tells on
+ *         stderr; with a line in the log of the table, or of libfuse if there is no table
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_session_create(
@@ -382,8 +384,9 @@ FINODE_API FINODE_NODISCARD int finode_session_mount(struct finode_session *sess
  * comes from there is as untrusted as a guest.
  * @param fd  consumed on success: closed with the session
  * @param io  borrowed for the call; read and writev are required
- * @return 0; -EINVAL; -EBADF; -ENOMEM; -EALREADY; -ENOTSUP for an `io` where libfuse was
- *         built without custom io, as 3.18.3 and later are unless somebody asks for it
+ * @return 0; -EINVAL for an `io` that lacks a function, with a line in the log; -EBADF;
+ *         -ENOMEM; -EALREADY; -ENOTSUP for an `io` where libfuse was built without custom
+ *         io, as 3.18.3 and later are unless somebody asks for it
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_session_attach(struct finode_session *session,
@@ -474,7 +477,8 @@ FINODE_API int finode_backing_close(struct finode_session *session, int id);
  *   -ENOMEM, -EAGAIN  no memory, no thread
  *   -ENOTCONN    the kernel has not sent INIT yet, or the session has ended
  *   -EOPNOTSUPP  this kernel does not know the message, see finode_session_kernel()
- *   -EINVAL, -ENAMETOOLONG  what finode_name_check() says of the name
+ *   -EINVAL, -ENAMETOOLONG  what finode_name_check() says of the name; -EINVAL with a line
+ *                in the log
  *
  * If the kernel does not know the inode or the name (ENOENT), that is success: nothing it
  * believes can be wrong. Any other error of the kernel's is counted as failed, and logged

@@ -3,7 +3,8 @@
  * Structs that cross the ABI and may grow: each begins with its size, as its user was
  * compiled. An older user's struct is shorter, and what it lacks is 0. A newer user's is
  * longer, and what this library does not know of must be 0, since to ignore a wish would be
- * worse than to refuse it.
+ * worse than to refuse it. A member that is added begins behind the sizeof() of the version
+ * before, never in its padding, which nobody has set to 0.
  */
 #ifndef FINODE_LIB_ABI_H
 #define FINODE_LIB_ABI_H
@@ -16,9 +17,16 @@
 #define ABI_UP_TO(type_, member_) (offsetof(type_, member_) + sizeof(((type_ *)0)->member_))
 
 /*
- * Copies a struct of `size` bytes into one of `known` bytes. At least `least` must be
- * there.
- * @return NULL, or what is wrong, to follow the name of the struct in a sentence
+ * Is there anything wrong with a struct of `size` bytes? At least `least` must be there,
+ * and what comes behind the `known` ones must be 0.
+ * @return NULL, or what is wrong, to follow the name of the struct in a line
+ */
+FINODE_PRIVATE const char *finode__abi_fault(const void *from, size_t size, size_t least,
+					     size_t known);
+
+/*
+ * Copies a struct of `size` bytes into one of `known` bytes, all of which are set: what is
+ * not there is 0, and nothing is there if it is too short. @return as finode__abi_fault()
  */
 FINODE_PRIVATE const char *finode__abi_copy(void *to, size_t known, const void *from,
 					    size_t size, size_t least);

@@ -445,7 +445,7 @@ struct finode_mount *finode__mounts_next(struct finode_table *table,
 static const char *copy_ops(struct finode_mount_ops *to, const struct finode_mount_ops *ops)
 {
 	const char *fault = finode__abi_copy(to, sizeof(*to), ops, ops->ops_size,
-					     ABI_UP_TO(struct finode_mount_ops, evict));
+					     ABI_UP_TO(struct finode_mount_ops, base_size));
 	const struct abi_object object = {to->object_size, to->object_align,
 					  to->base_offset, to->base_size};
 
@@ -470,7 +470,7 @@ int finode__mounts_init(struct finode_table *table, const struct finode_config *
 
 	if (fault)
 		return finode__refuse(&table->log, &table->rare.refused[REFUSED_CONFIG],
-				      "config.mount_ops %s", fault);
+				      "config.mount_ops%s", fault);
 	err = finode__lock_init(&mounts->lock, LOCK_RANK_MOUNTS);
 	if (err)
 		return err;

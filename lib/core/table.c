@@ -52,7 +52,7 @@ static void release_default(void *ptr, void *user)
 static const char *copy_inode_ops(struct finode_ops *to, const struct finode_ops *ops)
 {
 	const char *fault = finode__abi_copy(to, sizeof(*to), ops, ops->ops_size,
-					     ABI_UP_TO(struct finode_ops, evict));
+					     ABI_UP_TO(struct finode_ops, base_size));
 	const struct abi_object object = {to->object_size, to->object_align,
 					  to->base_offset, to->base_size};
 
@@ -65,7 +65,7 @@ static const char *copy_file_ops(struct finode_file_ops *to,
 				 const struct finode_file_ops *ops)
 {
 	const char *fault = finode__abi_copy(to, sizeof(*to), ops, ops->ops_size,
-					     ABI_UP_TO(struct finode_file_ops, release));
+					     ABI_UP_TO(struct finode_file_ops, base_size));
 	const struct abi_object object = {to->object_size, to->object_align,
 					  to->base_offset, to->base_size};
 
@@ -78,17 +78,17 @@ static const char *copy_file_ops(struct finode_file_ops *to,
 static const char *config_fault(const struct finode_config *config)
 {
 	if (!config->ops)
-		return "config.ops is missing";
+		return ".ops is missing";
 	if (config->shards > SHARDS_MAX || (config->shards & (config->shards - 1)) != 0)
-		return "config.shards is not a power of two up to 65536";
+		return ".shards is not a power of two up to 65536";
 	if (!S_ISDIR(config->root_key.mode) || config->root_key.generation != 0)
-		return "config.root_key must be a directory's, with generation 0";
+		return ".root_key must be a directory's, with generation 0";
 	if (!config->root_key.bytes || config->root_key.size == 0 ||
 	    config->root_key.size > FINODE_KEY_MAX)
-		return "config.root_key has no bytes, or more than FINODE_KEY_MAX";
+		return ".root_key has no bytes, or more than FINODE_KEY_MAX";
 	if (config->allocator &&
 	    (!config->allocator->allocate || !config->allocator->release))
-		return "config.allocator lacks a function";
+		return ".allocator lacks a function";
 	return NULL;
 }
 
@@ -104,7 +104,7 @@ static int ops_init(struct finode_table *table, const struct finode_config *conf
 	}
 	if (!fault)
 		return 0;
-	return finode__refuse(&table->log, &table->rare.refused[REFUSED_CONFIG], "%s %s",
+	return finode__refuse(&table->log, &table->rare.refused[REFUSED_CONFIG], "%s%s",
 			      which, fault);
 }
 
@@ -291,19 +291,18 @@ static int copy_config(struct finode_config *to, const struct finode_config *con
 	static const struct finode_allocator allocator = {allocate_default, release_default,
 							  NULL};
 	_Atomic uint64_t first = 0;
-	struct log log = {finode__log_default, NULL};
+	struct log log;
 	const char *fault = finode__abi_copy(to, sizeof(*to), config, config->size,
 					     ABI_UP_TO(struct finode_config, root_arg));
 
-	if (fault)
-		return finode__refuse(&log, &first, "struct finode_config %s", fault);
 	if (!to->log)
 		to->log = finode__log_default;
 	if (!to->allocator)
 		to->allocator = &allocator;
 	log = (struct log){to->log, to->log_user};
-	fault = config_fault(to);
-	return fault ? finode__refuse(&log, &first, "%s", fault) : 0;
+	if (!fault)
+		fault = config_fault(to);
+	return fault ? finode__refuse(&log, &first, "config%s", fault) : 0;
 }
 
 int finode__table_create(const struct finode_config *config,

@@ -22,11 +22,13 @@ int finode_dirbuf_init(struct finode_dirbuf *buf, struct finode *dir, size_t siz
 {
 	struct finode_table *table = inode_table(dir);
 	const struct finode_allocator *allocator = &table->allocator;
+	const char *fault = finode__abi_fault(buf, buf->struct_size,
+					      ABI_UP_TO(struct finode_dirbuf, plus),
+					      offsetof(struct finode_dirbuf, reserved));
 
-	if (buf->struct_size < ABI_UP_TO(struct finode_dirbuf, plus))
+	if (fault)
 		return finode__refuse(&table->log, &table->rare.refused[REFUSED_DIRBUF],
-				      "finode_dirbuf_init(): the buffer has no size: start "
-				      "from FINODE_DIRBUF_INIT");
+				      "struct finode_dirbuf%s", fault);
 	buf->dir = dir;
 	buf->plus = plus;
 	buf->used = 0;
@@ -46,7 +48,7 @@ static int counts(struct finode_dirbuf *buf, const char *name, struct finode *in
 
 	if (!buf->plus || !inode || name_is_dot(name))
 		return 0;
-	fault = finode__entry_fault(buf->dir, name, inode, entry);
+	fault = finode__entry_fault(buf->dir, name, inode, entry, entry->created);
 	if (fault)
 		finode__entry_note_refusal(inode, name, fault);
 	return !fault && finode__entry_name(buf->dir, name, inode, entry) == 0 &&

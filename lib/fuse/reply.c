@@ -21,9 +21,6 @@
 #include "fuse/reply.h"
 #include "mounts/crossing.h"
 
-/* What the members of a struct finode_entry that every version has come to. */
-#define ENTRY_LEAST ABI_UP_TO(struct finode_entry, attr_flags)
-
 /* The kernel takes errors in [-511, -1]; others abort the connection or the reply. */
 #define KERNEL_ERROR_LIMIT 512
 
@@ -34,17 +31,28 @@ int finode_reply_err(fuse_req_t req, int err)
 	return fuse_reply_err(req, -err);
 }
 
+/* Nearly all are as this library has them. */
+static bool entry_is_known(const struct finode_entry *entry)
+{
+	if (entry->size == sizeof(*entry) && entry->reserved == 0)
+		return true;
+	return !finode__abi_fault(entry, entry->size,
+				  ABI_UP_TO(struct finode_entry, attr_flags),
+				  offsetof(struct finode_entry, reserved));
+}
+
 const char *finode__entry_fault(const struct finode *dir, const char *name,
 				const struct finode *inode,
-				const struct finode_entry *entry)
+				const struct finode_entry *entry, mode_t created)
 {
 	mode_t type = entry->attr.st_mode & S_IFMT;
 
-	if (entry->size < ENTRY_LEAST)
-		return "it has no size: start from FINODE_ENTRY_INIT";
+	if (!entry_is_known(entry))
+		return "its struct finode_entry has no size, or members that this version "
+		       "of the library does not have: start from FINODE_ENTRY_INIT";
 	if (type != inode->type)
 		return "the attributes are of another type than the inode";
-	if (entry->created && type != (entry->created & S_IFMT))
+	if (created && type != (created & S_IFMT))
 		return "another type was created than was asked for";
 	if (entry->attr.st_size < 0)
 		return "the size is over LLONG_MAX";
@@ -198,7 +206,7 @@ static int reply_counted(fuse_req_t req, struct finode *inode,
 int finode_reply_entry(fuse_req_t req, struct finode *dir, const char *name,
 		       struct finode *inode, const struct finode_entry *entry)
 {
-	const char *fault = finode__entry_fault(dir, name, inode, entry);
+	const char *fault = finode__entry_fault(dir, name, inode, entry, entry->created);
 	struct fuse_entry_out out;
 	int err;
 
@@ -221,16 +229,13 @@ static int reply_opened(fuse_req_t req, struct finode *dir, const char *name,
 			struct finode_file *file, struct fuse_file_info *fi)
 {
 	const char *shown = name ? name : "(no name)";
-	struct finode_entry regular = *entry;
-	const char *fault;
+	const char *fault = finode__entry_fault(dir, shown, inode, entry, S_IFREG);
 	struct {
 		struct fuse_entry_out entry;
 		struct fuse_open_out open;
 	} out;
 	int err;
 
-	regular.created = S_IFREG;
-	fault = finode__entry_fault(dir, shown, inode, &regular);
 	err = fault || !name ? 0 : finode__entry_name(dir, name, inode, entry);
 	if (!fault && !err)
 		err = finode__entry_fill(&out.entry, dir, shown, inode, entry);
@@ -268,7 +273,7 @@ int finode_reply_negative(fuse_req_t req, struct finode *dir, const char *name,
 {
 	struct fuse_entry_out out = {.nodeid = 0};
 
-	if (inode_table(dir)->names)
+	if (inode_table(dir)->names && !name_is_dot(name))
 		finode_alias_drop(dir, name, NULL);
 	if (!(entry_timeout > 0))
 		return finode_reply_err(req, -ENOENT);

@@ -7,10 +7,13 @@
 
 struct fuse_entry_out;
 
-/* What is wrong with an entry, in words; NULL if nothing is. */
+/*
+ * What is wrong with an entry, in words; NULL if nothing is. `created`: as of struct
+ * finode_entry.
+ */
 const char *finode__entry_fault(const struct finode *dir, const char *name,
 				const struct finode *inode,
-				const struct finode_entry *entry);
+				const struct finode_entry *entry, mode_t created);
 
 /*
  * Records the name of an entry that is to be counted, in a table with aliases.

@@ -60,35 +60,54 @@ static int make_fuse_session(struct session *s, struct fuse_args *args)
 	finode__translate_install(s, ops);
 	s->base.fuse = fuse_session_new(args, ops, size, &s->base);
 	allocator->release(ops, allocator->user);
-	return s->base.fuse ? 0 : -EINVAL;
+	if (s->base.fuse)
+		return 0;
+	return finode__refuse(&s->base.table->log,
+			      &s->base.table->rare.refused[REFUSED_CONFIG],
+			      "libfuse makes no session of these arguments and operations");
+}
+
+/* What is wrong with the members of a config; NULL if nothing is. */
+static const char *config_fault(const struct finode_session_config *config)
+{
+	if (!config->table)
+		return ".table is missing";
+	if (!config->ops || config->ops_size == 0)
+		return ".ops or its ops_size is missing";
+	return NULL;
+}
+
+/* Refuses a config, in the log of its table if it says which that is. */
+static int config_refuse(const struct finode_session_config *config, const char *fault)
+{
+	static const struct log unknown = {finode_log_to_fuse, NULL};
+	static const char format[] = "the session's config%s";
+	struct finode_table *table = config->table;
+	_Atomic uint64_t first = 0;
+
+	if (!table)
+		return finode__refuse(&unknown, &first, format, fault);
+	return finode__refuse(&table->log, &table->rare.refused[REFUSED_CONFIG], format,
+			      fault);
 }
 
 /* A config as this library knows it. What is wrong is told. */
 static int copy_config(struct finode_session_config *copy,
 		       const struct finode_session_config *config)
 {
-	static const struct log unknown = {finode_log_to_fuse, NULL};
-	_Atomic uint64_t first = 0;
 	const char *fault = finode__abi_copy(copy, sizeof(*copy), config, config->size,
 					     ABI_UP_TO(struct finode_session_config, user));
 
-	if (fault)
-		return finode__refuse(&unknown, &first, "struct finode_session_config %s",
-				      fault);
-	if (!copy->table)
-		return finode__refuse(&unknown, &first, "a session needs config.table");
-	if (!copy->ops || copy->ops_size == 0)
-		return finode__refuse(&copy->table->log,
-				      &copy->table->rare.refused[REFUSED_CONFIG],
-				      "a session needs config.ops and ops_size");
-	return 0;
+	if (!fault)
+		fault = config_fault(copy);
+	return fault ? config_refuse(copy, fault) : 0;
 }
 
 int finode_session_create(struct fuse_args *args,
 			  const struct finode_session_config *config,
 			  struct finode_session **out)
 {
-	struct finode_session_config copy = {0};
+	struct finode_session_config copy;
 	const struct finode_allocator *allocator;
 	struct session *s;
 	int err = copy_config(&copy, config);
@@ -169,7 +188,9 @@ int finode_session_attach(struct finode_session *session, int fd,
 	if (fcntl(fd, F_GETFD) < 0)
 		return -EBADF;
 	if (io && (!io->read || !io->writev))
-		return -EINVAL;
+		return finode__refuse(&session->table->log,
+				      &session->table->rare.refused[REFUSED_TRANSPORT],
+				      "finode_session_attach(): io lacks read or writev");
 	if (io)
 		s->io = *io;
 	err = io ? finode__connection_interpose(s, fd) : attach_fd(s, fd);

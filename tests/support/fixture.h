@@ -75,6 +75,7 @@ struct fixture {
 	_Atomic long fail_after; /* allocations that still succeed; below 0: all of them */
 	_Atomic long live_allocations;
 	_Atomic unsigned long allocations;
+	bool sparing; /* gives memory that is aligned to 16 bytes and never to more */
 };
 
 /* What init() and match() are given. */
@@ -87,6 +88,8 @@ struct what {
 /* Prepares everything but the table; then change config, then fixture_start(). */
 void fixture_init(struct fixture *f);
 int fixture_start(struct fixture *f);
+/* With a config that is not f->config, whose allocator and argument of the root it sets. */
+int fixture_start_with(struct fixture *f, struct finode_config *config);
 void fixture_create(struct fixture *f); /* both, and asserts */
 /* Checks every invariant, destroys the table, and asserts that nothing is left. */
 void fixture_finish(struct fixture *f);
