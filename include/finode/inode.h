@@ -260,12 +260,14 @@ FINODE_API void finode_retire(struct finode *inode);
  * Gives the inode another key within its mount. Its backing object has got another identity
  * and is still the same object: an overlay has copied a file up, a file that had a
  * temporary number has got its own. Nodeid, generation, references, counts, names and open
- * files stay. Look-ups of the new key find the inode; those of the old key do not any more.
- * The caller holds the inode and keeps it.
+ * files stay. Look-ups of the new key find the inode; those of the old key do not any more,
+ * but one that has begun before may still return it, if match() says that it is the object
+ * that was meant. The caller holds the inode and keeps it.
  * @return 0, also if the inode has that key already; or, with nothing changed: -EEXIST if
- *         another inode has it; -ESTALE if the inode was retired, or is known by its name
- *         only; -EINVAL for a key of a wrong size or of another type, and for the root,
- *         with a line in the log; -ENOMEM
+ *         another inode has it; -ESTALE if the inode was retired, is known by its name only
+ *         or is of a detached mount, and in its own init() and evict(); -EINVAL for a key
+ *         of a wrong size or of another type, and for the root, with a line in the log;
+ *         -ENOMEM
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_rekey(struct finode *inode, struct finode_key key);

@@ -226,20 +226,48 @@ void finode_put(struct finode *inode)
 		finode__put_slowly(inode, slot, result);
 }
 
-void finode_retire(struct finode *inode)
+static void retire_locked(struct shard *shard, struct finode *inode)
+{
+	if (inode->library_state != LIFE_LIVE || inode->library_flags & INODE_RETIRED)
+		return;
+	finode__inode_unindex_locked(shard, inode);
+	inode->library_flags |= INODE_RETIRED;
+	shard->retired++;
+}
+
+static void tell_retired(struct finode *inode)
 {
 	const struct table_part *const *part = inode_table(inode)->parts;
-	struct shard *shard = inode_shard_lock(inode);
 
-	if (inode->library_state == LIFE_LIVE && !(inode->library_flags & INODE_RETIRED)) {
-		finode__inode_unindex_locked(shard, inode);
-		inode->library_flags |= INODE_RETIRED;
-		shard->retired++;
-	}
-	lock_release(&shard->lock);
 	for (; *part; part++)
 		if ((*part)->retired)
 			(*part)->retired(inode);
+}
+
+void finode_retire(struct finode *inode)
+{
+	struct shard *shard = inode_shard_lock(inode);
+
+	retire_locked(shard, inode);
+	lock_release(&shard->lock);
+	tell_retired(inode);
+}
+
+void finode__inode_retire_found(struct finode *inode, const struct probe *probe,
+				const struct finode_key *key, bool alike)
+{
+	struct shard *shard = probe_shard(probe);
+	const struct slot *there;
+	bool still;
+
+	lock_take(&shard->lock);
+	there = finode__inode_find_locked(shard, probe);
+	still = there && there->object == inode && inode_is_like(inode, key) == alike;
+	if (still)
+		retire_locked(shard, inode);
+	lock_release(&shard->lock);
+	if (still)
+		tell_retired(inode);
 }
 
 /* ---- The end of a table ---- */

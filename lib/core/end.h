@@ -8,11 +8,20 @@
 #include "core/slots.h"
 
 struct finode;
+struct finode_key;
 struct finode_table;
+struct probe;
 
 /* The rest of finode_put(), after a slots_put() that has not simply dropped a reference. */
 __attribute__((noinline)) void finode__put_slowly(struct finode *inode, struct slot *slot,
 						  enum slots_put result);
+
+/*
+ * As finode_retire(), unless the inode has another key by now than when it was found by
+ * this one; `alike`: it had the type and the generation too.
+ */
+void finode__inode_retire_found(struct finode *inode, const struct probe *probe,
+				const struct finode_key *key, bool alike);
 
 /*
  * An inode that is EVICTING, and whose end this thread has put off until the evict() that

@@ -118,6 +118,8 @@ void finode__index_remove(struct index *index, uint32_t hash, uint32_t number,
 {
 	size_t at = index_home(index, hash);
 
+	/* Of two entries of a number the newer one lies behind: it came to an empty cell.
+	 */
 	while (index->cells[at].number != number)
 		at = index_after(at, index_cells(index));
 	empty(index, at);

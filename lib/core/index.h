@@ -112,7 +112,10 @@ static inline uint32_t index_search(const struct index *index, uint32_t hash, si
 	return entry.number;
 }
 
-/* @return 0, or -ENOMEM with nothing changed. The number is not in it yet. */
+/*
+ * @return 0, or -ENOMEM with nothing changed. The number is not in it yet, unless its entry
+ * there is removed next.
+ */
 int finode__index_add(struct index *index, uint32_t hash, uint32_t number,
 		      const struct finode_allocator *allocator, uint64_t *bytes);
 

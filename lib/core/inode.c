@@ -95,15 +95,18 @@ static int find_settled_locked(struct shard *shard, const struct probe *probe,
 	}
 }
 
-/* What was searched is here: FOUND, with a reference, or -EOVERFLOW. */
-static int hold_found_locked(struct shard *shard, struct slot *slot, struct finode **out)
+/* What was searched is here: FOUND or FOUND_ANOTHER, with a reference, or -EOVERFLOW. */
+static int hold_found_locked(struct shard *shard, const struct finode_key *key,
+			     struct slot *slot, struct finode **out)
 {
 	struct finode *inode = slot->object;
 
 	shard->hits++;
 	FINODE_YIELD("obtain: found, locked");
 	*out = inode;
-	return slots_hold(slot, inode->nodeid) ? FOUND : -EOVERFLOW;
+	if (!slots_hold(slot, inode->nodeid))
+		return -EOVERFLOW;
+	return inode_is_like(inode, key) ? FOUND : FOUND_ANOTHER;
 }
 
 /* It is not: CREATED, NEW, with no reference, or -ENOMEM. */
@@ -125,7 +128,7 @@ static int find_or_create(const struct probe *probe, const struct finode_key *ke
 	lock_take(&shard->lock);
 	result = find_settled_locked(shard, probe, &slot);
 	if (!result)
-		result = slot ? hold_found_locked(shard, slot, out)
+		result = slot ? hold_found_locked(shard, key, slot, out)
 			      : create_locked(shard, probe, key, out);
 	lock_release(&shard->lock);
 	return result;
@@ -179,20 +182,21 @@ int finode__inode_use(struct finode *inode, void *arg, struct finode **out)
 
 /*
  * An inode was found, and is held: is it what was meant? @return FOUND with the reference
- * in *out; -EAGAIN if it was not, and is retired; or an error
+ * in *out; -EAGAIN if it was not, and does not have the key any more; or an error
  */
-static int use_or_retire(struct finode *inode, const struct finode_key *key, void *arg,
+static int use_or_retire(struct finode *inode, const struct probe *probe,
+			 const struct finode_key *key, bool alike, void *arg,
 			 struct finode **out)
 {
 	int same;
 
 	FINODE_YIELD("obtain: found, before match()");
-	same = inode_is_like(inode, key) ? call_match(inode, arg) : 0;
+	same = alike ? call_match(inode, arg) : 0;
 	if (same > 0)
 		return finode__inode_use(inode, arg, out);
 	FINODE_YIELD("obtain: not what was found");
 	if (same == 0)
-		finode_retire(inode);
+		finode__inode_retire_found(inode, probe, key, alike);
 	finode_put(inode);
 	return same < 0 ? same : -EAGAIN;
 }
@@ -205,8 +209,9 @@ static int obtain(const struct probe *probe, const struct finode_key *key, void 
 
 	do {
 		result = find_or_create(probe, key, &inode);
-		if (result == FOUND)
-			result = use_or_retire(inode, key, arg, out);
+		if (result == FOUND || result == FOUND_ANOTHER)
+			result =
+				use_or_retire(inode, probe, key, result == FOUND, arg, out);
 	} while (result == -EAGAIN);
 	if (result != CREATED)
 		return result;

@@ -5,8 +5,12 @@
 
 #include "core/object.h"
 
-/* What came of a search: beside negative errors. */
-enum found { FOUND, CREATED };
+/* What came of a search, beside negative errors. */
+enum found {
+	FOUND,
+	FOUND_ANOTHER, /* under the key, but of another type or generation */
+	CREATED
+};
 
 /* NEW -> LIVE, with the first reference, or -> nothing. @return 0 or an error */
 int finode__inode_begin(struct finode *inode, void *arg);

@@ -459,7 +459,10 @@ int finode__inode_rekey(struct finode *inode, const struct probe *probe,
 	const struct slot *there = finode__inode_find_locked(to, probe);
 	int err;
 
-	if (inode->library_state != LIFE_LIVE || inode->library_flags & INODE_NOT_INDEXED)
+	/* Who detaches has set the mark, and may have passed the shard that it would go to.
+	 */
+	if (inode->library_state != LIFE_LIVE || inode->library_flags & INODE_NOT_INDEXED ||
+	    mount_is_detached(inode->mount))
 		err = -ESTALE;
 	else if (there && there->object != inode)
 		err = -EEXIST;

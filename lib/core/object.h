@@ -192,7 +192,7 @@ struct key_view finode__inode_key(const struct finode *inode);
 /* The rest of inode_is_like(): the root, and keys that lie elsewhere. */
 bool finode__inode_is_like(const struct finode *inode, const struct finode_key *key);
 
-/* Has the inode the type and the generation of this key? */
+/* Has the inode the type and the generation of this key? Its shard's lock is held. */
 static inline bool inode_is_like(const struct finode *inode, const struct finode_key *key)
 {
 	if (inode->type != (key->mode & S_IFMT))
