@@ -70,6 +70,12 @@ struct finode_file_ops {
 #define FINODE_FILE_OPS_FOR(type_, member_)                                                \
 	.ops_size = sizeof(struct finode_file_ops), FINODE_OBJECT_FOR(type_, member_)
 
+#ifdef __cplusplus
+/** For C++ without designated initialisers: such ops without callbacks, to be added. */
+#define FINODE_FILE_OPS_INIT(type_, member_)                                               \
+	FINODE_OBJECT_OPS_INIT(struct finode_file_ops, type_, member_)
+#endif
+
 /**
  * Makes an open file of an inode, which the caller holds and keeps. Being open is one
  * reference to the file, which finode_file_close() drops.

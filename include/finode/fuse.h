@@ -64,10 +64,7 @@ struct finode_entry {
 	uint32_t reserved; /**< 0 */
 };
 
-#define FINODE_ENTRY_INIT                                                                  \
-	{                                                                                  \
-		.size = sizeof(struct finode_entry)                                        \
-	}
+#define FINODE_ENTRY_INIT FINODE_SIZED_INIT(struct finode_entry, size)
 
 #ifndef __cplusplus
 /** A struct finode_entry with these members, which lives as long as the block. */
@@ -196,10 +193,7 @@ struct finode_dirbuf {
 	uint64_t reserved[3]; /**< 0 */
 };
 
-#define FINODE_DIRBUF_INIT                                                                 \
-	{                                                                                  \
-		.struct_size = sizeof(struct finode_dirbuf)                                \
-	}
+#define FINODE_DIRBUF_INIT FINODE_SIZED_INIT(struct finode_dirbuf, struct_size)
 
 /**
  * Begins a reply.
@@ -350,10 +344,7 @@ struct finode_session_config {
 	int passthrough;
 };
 
-#define FINODE_SESSION_CONFIG_INIT                                                         \
-	{                                                                                  \
-		.size = sizeof(struct finode_session_config)                               \
-	}
+#define FINODE_SESSION_CONFIG_INIT FINODE_SIZED_INIT(struct finode_session_config, size)
 
 /**
  * Makes a session, not yet connected.

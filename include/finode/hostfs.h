@@ -125,6 +125,12 @@ struct hostfs_inode_ops {
 	.base_offset = offsetof(type_, member_), .base_size = sizeof(struct hostfs_inode), \
 	.object_align = __alignof__(type_)
 
+#ifdef __cplusplus
+/** For C++ without designated initialisers: such ops without callbacks, to be added. */
+#define HOSTFS_INODE_OPS_INIT(type_, member_)                                              \
+	FINODE_OBJECT_OPS_INIT(struct hostfs_inode_ops, type_, member_)
+#endif
+
 /**
  * What a hostfs is to be like. Start from HOSTFS_CONFIG_INIT. hostfs_init() copies it, and
  * needs it no longer.
@@ -155,11 +161,21 @@ struct hostfs_config {
 	void *log_user;
 };
 
+#ifndef __cplusplus
 #define HOSTFS_CONFIG_INIT                                                                 \
 	{                                                                                  \
 		.size = sizeof(struct hostfs_config), .entry_timeout = 1.0,                \
 		.attr_timeout = 1.0                                                        \
 	}
+#else
+#define HOSTFS_CONFIG_INIT                                                                 \
+	[] {                                                                               \
+		struct hostfs_config config_ =                                             \
+			FINODE_SIZED_INIT(struct hostfs_config, size);                     \
+		config_.entry_timeout = config_.attr_timeout = 1.0;                        \
+		return config_;                                                            \
+	}()
+#endif
 
 /** The base object, embedded anywhere in the author's struct. Read-only for the author. */
 struct hostfs {

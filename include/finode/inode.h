@@ -165,6 +165,12 @@ struct finode_ops {
 #define FINODE_OPS_FOR(type_, member_)                                                     \
 	.ops_size = sizeof(struct finode_ops), FINODE_OBJECT_FOR(type_, member_)
 
+#ifdef __cplusplus
+/** For C++ without designated initialisers: such ops without callbacks, to be added. */
+#define FINODE_OPS_INIT(type_, member_)                                                    \
+	FINODE_OBJECT_OPS_INIT(struct finode_ops, type_, member_)
+#endif
+
 /** From a base to the author's object around it. */
 #define FINODE_CONTAINER_OF(ptr_, type_, member_)                                          \
 	((type_ *)(void *)((char *)(ptr_)-offsetof(type_, member_)))

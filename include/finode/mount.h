@@ -107,6 +107,12 @@ struct finode_mount_ops {
 #define FINODE_MOUNT_OPS_FOR(type_, member_)                                               \
 	.ops_size = sizeof(struct finode_mount_ops), FINODE_OBJECT_FOR(type_, member_)
 
+#ifdef __cplusplus
+/** For C++ without designated initialisers: such ops without callbacks, to be added. */
+#define FINODE_MOUNT_OPS_INIT(type_, member_)                                              \
+	FINODE_OBJECT_OPS_INIT(struct finode_mount_ops, type_, member_)
+#endif
+
 /* ---- Life ---- */
 
 /**

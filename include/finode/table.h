@@ -73,10 +73,7 @@ struct finode_config {
 	bool forget_submount_roots;
 };
 
-#define FINODE_CONFIG_INIT                                                                 \
-	{                                                                                  \
-		.size = sizeof(struct finode_config)                                       \
-	}
+#define FINODE_CONFIG_INIT FINODE_SIZED_INIT(struct finode_config, size)
 
 /**
  * Makes a table with its root inode (nodeid 1, generation 0), whose init() runs here.
