@@ -127,6 +127,152 @@ static void test_puts_and_counts_without_a_reference_are_reported(void **state)
 	assert_misuse(count_without_reference);
 }
 
+/* ---- What has ended ---- */
+
+#ifdef FINODE_DEBUG
+
+static void put_what_has_ended(struct fixture *f)
+{
+	struct finode *inode = NULL;
+
+	if (obtain(f, 7, &inode) < 0)
+		exit(4);
+	finode_put(inode);
+	finode_put(inode);
+}
+
+static void hold_what_has_ended(struct fixture *f)
+{
+	struct finode *inode = NULL;
+
+	if (obtain(f, 7, &inode) < 0)
+		exit(4);
+	finode_put(inode);
+	finode_hold(inode);
+}
+
+/* Another one has its slot, and its key, by now. */
+static void put_what_has_a_successor(struct fixture *f)
+{
+	struct finode *inode = NULL, *successor = NULL;
+
+	if (obtain(f, 7, &inode) < 0)
+		exit(4);
+	finode_put(inode);
+	if (obtain(f, 7, &successor) < 0)
+		exit(4);
+	finode_put(inode);
+}
+
+/* It had a key that lay elsewhere, and the mount that it was in has gone as well. */
+static void put_what_has_ended_with_its_mount(struct fixture *f)
+{
+	const struct finode_mount_id id = {{7, 7}};
+	const uint64_t number = 7, other = 8;
+	struct what what = {.fixture = f, .value = 7};
+	struct finode_mount *mount = NULL;
+	struct finode *inode = NULL;
+
+	if (finode_mount_obtain(finode_table_root(f->table)->mount, &id, NULL, &mount,
+				NULL) != 0 ||
+	    finode_obtain(mount, key_of(&number, S_IFREG), &what, &inode, NULL) != 0 ||
+	    finode_rekey(inode, key_of(&other, S_IFREG)) != 0)
+		exit(4);
+	finode_mount_put(mount);
+	finode_put(inode);
+	finode_put(inode);
+}
+
+static void test_e_a_put_and_a_hold_of_what_has_ended_are_named(void **state)
+{
+	(void)state;
+	assert_misuse_says(put_what_has_ended, "without a reference to it: it has ended");
+	assert_misuse_says(put_what_has_a_successor, "it has ended");
+	assert_misuse_says(put_what_has_ended_with_its_mount, "it has ended");
+	assert_misuse_says(hold_what_has_ended, "finode_hold() of nodeid");
+	assert_misuse_says(hold_what_has_ended, ": it has ended");
+}
+
+/* What is kept to name them is nobody's any more, and goes with the table. */
+static void test_what_is_kept_of_the_ended_is_not_counted(void **state)
+{
+	struct fixture f;
+	uint64_t bytes;
+	long live;
+
+	(void)state;
+	fixture_init(&f);
+	f.config.shards = 1;
+	assert_int_equal(fixture_start(&f), 0);
+	finode_put(must_obtain(&f, 7));
+	bytes = stats_of(&f).bytes;
+	live = f.live_allocations;
+	for (long kept = 2; kept <= 3 * ENDED_KEPT; kept++) {
+		finode_put(must_obtain(&f, 7));
+		assert_int_equal(stats_of(&f).bytes, bytes);
+		assert_int_equal(f.live_allocations,
+				 live + (kept < ENDED_KEPT ? kept : ENDED_KEPT) - 1);
+	}
+	fixture_finish(&f); /* asserts that nothing is left */
+}
+
+#endif
+
+/* ---- Pins ---- */
+
+static void lets_go(struct finode *inode)
+{
+	(void)inode;
+}
+
+static int takes_again(struct finode *inode, void *arg)
+{
+	(void)inode;
+	(void)arg;
+	return 0;
+}
+
+/* The object of the inode is let go by who has it, or another one, pinned. */
+static void let_go_with_a_pin(struct fixture *f, uint64_t number, uint64_t pinned)
+{
+	struct finode_ops ops = *f->config.ops;
+	struct finode *inode = NULL, *other = NULL;
+
+	finode_table_destroy(f->table);
+	ops.unlinked = lets_go;
+	ops.rebind = takes_again;
+	f->config.ops = &ops;
+	f->config.aliases = true;
+	if (fixture_start(f) != 0 || obtain(f, number, &inode) < 0 ||
+	    obtain(f, pinned, &other) < 0 || finode_pin(other) != 0)
+		exit(4);
+	alarm(20); /* it would wait for itself */
+	if (finode_unlinked(inode))
+		exit(5); /* it is kept */
+	finode_unpin(other);
+	if (!finode_unlinked(inode))
+		exit(6);
+}
+
+static void let_go_with_its_pin(struct fixture *f)
+{
+	let_go_with_a_pin(f, 7, 7);
+}
+
+static void let_go_with_anothers_pin(struct fixture *f)
+{
+	let_go_with_a_pin(f, 7, 8);
+}
+
+static void test_h_who_lets_go_with_a_pin_is_told_and_does_not_wait_for_himself(
+	void **state)
+{
+	(void)state;
+	assert_misuse_says(let_go_with_its_pin, "finode_unlinked() of nodeid");
+	assert_misuse_says(let_go_with_its_pin, "unpin before; the object is kept");
+	assert_misuse_says(let_go_with_anothers_pin, "unpin before; the object is kept");
+}
+
 static void test_callbacks_that_break_their_contract_are_reported(void **state)
 {
 	(void)state;
@@ -142,6 +288,12 @@ int main(void)
 		cmocka_unit_test(test_a_put_of_the_roots_own_reference_is_reported),
 		cmocka_unit_test(test_puts_and_counts_without_a_reference_are_reported),
 		cmocka_unit_test(test_callbacks_that_break_their_contract_are_reported),
+#ifdef FINODE_DEBUG
+		cmocka_unit_test(test_e_a_put_and_a_hold_of_what_has_ended_are_named),
+		cmocka_unit_test(test_what_is_kept_of_the_ended_is_not_counted),
+#endif
+		cmocka_unit_test(
+			test_h_who_lets_go_with_a_pin_is_told_and_does_not_wait_for_himself),
 	};
 
 	return cmocka_run_group_tests_name("misuse", tests, NULL, NULL);

@@ -171,9 +171,10 @@ struct finode *finode_hold(struct finode *inode)
 {
 	if (slots_hold(inode_slot(inode), inode->nodeid))
 		return inode;
-	finode__misuse(&inode_table(inode)->log,
-		       "finode_hold() of nodeid %#llx, which nobody holds or 2^31 do",
-		       (unsigned long long)inode->nodeid);
+	finode__misuse(&inode_table(inode)->log, "finode_hold() of nodeid %#llx: %s",
+		       (unsigned long long)inode->nodeid,
+		       inode->library_state == LIFE_ENDED ? "it has ended"
+							  : "nobody holds it, or 2^31 do");
 	return NULL;
 }
 

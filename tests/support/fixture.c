@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 void gate_close(struct gate *gate)
@@ -166,6 +167,8 @@ static void counting_log(enum finode_log_level level, const char *message, void 
 		f->errors++;
 	pthread_mutex_lock(&f->last_log_mutex); /* the callback runs on any thread */
 	snprintf(f->last_log, sizeof(f->last_log), "%s", message);
+	if (f->said && level == FINODE_LOG_ERROR)
+		snprintf(f->said, sizeof(f->last_log), "%s", message);
 	pthread_mutex_unlock(&f->last_log_mutex);
 }
 
@@ -341,21 +344,29 @@ void task_put(void *inode)
 	finode_put(inode);
 }
 
-void assert_misuse(void (*fn)(struct fixture *f))
+static void misuse(void (*fn)(struct fixture *f), char *said)
 {
+	struct fixture f;
+
+	fixture_init(&f);
+	f.said = said;
+	if (fixture_start(&f) != 0)
+		_exit(2);
+	fn(&f);
+	exit(f.errors > 0 ? 0 : 3); /* not _exit(): coverage is written at exit */
+}
+
+void assert_misuse_says(void (*fn)(struct fixture *f), const char *words)
+{
+	const size_t size = sizeof(((struct fixture *)0)->last_log);
+	char *said =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pid = fork();
 	int status;
 
 	assert_true(pid >= 0);
-	if (pid == 0) {
-		struct fixture f;
-
-		fixture_init(&f);
-		if (fixture_start(&f) != 0)
-			_exit(2);
-		fn(&f);
-		exit(f.errors > 0 ? 0 : 3); /* not _exit(): coverage is written at exit */
-	}
+	if (pid == 0)
+		misuse(fn, said);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 #ifdef FINODE_DEBUG
 	assert_true(WIFSIGNALED(status));
@@ -364,4 +375,12 @@ void assert_misuse(void (*fn)(struct fixture *f))
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
 #endif
+	if (!strstr(said, words))
+		fail_msg("'%s' does not say '%s'", said, words);
+	munmap(said, size);
+}
+
+void assert_misuse(void (*fn)(struct fixture *f))
+{
+	assert_misuse_says(fn, "");
 }

@@ -62,6 +62,7 @@ struct fixture {
 	_Atomic unsigned int inits, evicts, init_failures, matches, releases, logs, errors;
 	_Atomic unsigned int broken; /* an object that was not whole in a callback */
 	char last_log[512];
+	char *said; /* the last error, for another process; or NULL */
 	pthread_mutex_t last_log_mutex;
 
 	/* what shall happen */
@@ -145,8 +146,12 @@ void task_put(void *inode);
 			usleep(100);                                                       \
 	} while (0)
 
-/* Runs fn in a child; asserts that it is aborted in debug builds, and returns in others. */
+/*
+ * Runs fn in a child; asserts that it is aborted in debug builds, and returns in others.
+ * The second one asserts as well what the last error in the log says.
+ */
 void assert_misuse(void (*fn)(struct fixture *f));
+void assert_misuse_says(void (*fn)(struct fixture *f), const char *words);
 
 /* A small random generator for workers: never 0 seeds. */
 static inline uint64_t next_random(uint64_t *state)
