@@ -232,8 +232,8 @@ static int takes_again(struct finode *inode, void *arg)
 	return 0;
 }
 
-/* The object of the inode is let go by who has it, or another one, pinned. */
-static void let_go_with_a_pin(struct fixture *f, uint64_t number, uint64_t pinned)
+/* finode_unlinked() by a thread that has pinned the inode, or another one. */
+static void unlinked_with_a_pin(struct fixture *f, uint64_t number, uint64_t pinned)
 {
 	struct finode_ops ops = *f->config.ops;
 	struct finode *inode = NULL, *other = NULL;
@@ -254,23 +254,23 @@ static void let_go_with_a_pin(struct fixture *f, uint64_t number, uint64_t pinne
 		exit(6);
 }
 
-static void let_go_with_its_pin(struct fixture *f)
+static void unlinked_with_its_pin(struct fixture *f)
 {
-	let_go_with_a_pin(f, 7, 7);
+	unlinked_with_a_pin(f, 7, 7);
 }
 
-static void let_go_with_anothers_pin(struct fixture *f)
+static void unlinked_with_anothers_pin(struct fixture *f)
 {
-	let_go_with_a_pin(f, 7, 8);
+	unlinked_with_a_pin(f, 7, 8);
 }
 
 static void test_h_who_lets_go_with_a_pin_is_told_and_does_not_wait_for_himself(
 	void **state)
 {
 	(void)state;
-	assert_misuse_says(let_go_with_its_pin, "finode_unlinked() of nodeid");
-	assert_misuse_says(let_go_with_its_pin, "unpin before; the object is kept");
-	assert_misuse_says(let_go_with_anothers_pin, "unpin before; the object is kept");
+	assert_misuse_says(unlinked_with_its_pin, "finode_unlinked() of nodeid");
+	assert_misuse_says(unlinked_with_its_pin, "unpin before; the object is kept");
+	assert_misuse_says(unlinked_with_anothers_pin, "unpin before; the object is kept");
 }
 
 static void test_callbacks_that_break_their_contract_are_reported(void **state)
