@@ -44,7 +44,7 @@ static uint64_t add(struct env *e, void *object)
 	uint64_t id = 0;
 
 	assert_int_equal(finode__slots_alloc(&e->slots, &e->pool, object, &id), 0);
-	slots_publish(slots_find(&e->slots, id));
+	slots_publish(slots_find(&e->slots, id), 1);
 	return id;
 }
 
@@ -94,7 +94,7 @@ static void test_a_an_id_is_refused_before_publish_and_after_free(void **state)
 	setup(&e);
 	assert_int_equal(finode__slots_alloc(&e.slots, &e.pool, &object, &id), 0);
 	assert_null(slots_get(&e.slots, id));
-	slots_publish(slots_find(&e.slots, id));
+	slots_publish(slots_find(&e.slots, id), 1);
 	assert_ptr_equal(slots_get(&e.slots, id), &object);
 	assert_int_equal(slots_put(slots_find(&e.slots, id), id), SLOTS_PUT_DONE);
 	drop(&e, id);

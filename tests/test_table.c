@@ -410,7 +410,7 @@ static void test_check_notices_each_kind_of_damage(void **state)
 	       inode->library_state = LIFE_EVICTING; finode_count(root, 0);
 	       atomic_store(inode_nlookup(inode), 1), "not alive",
 	       atomic_store(inode_nlookup(inode), 0);
-	       inode->library_state = LIFE_LIVE; slots_publish(slot));
+	       inode->library_state = LIFE_LIVE; slots_publish(slot, 1));
 	finode_put(inode);
 	fixture_finish(&f);
 }

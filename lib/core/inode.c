@@ -147,7 +147,7 @@ int finode__inode_begin(struct finode *inode, void *arg)
 		left = finode__inode_remove_locked(shard, inode);
 	} else {
 		inode->library_state = LIFE_LIVE;
-		slots_publish(inode_slot(inode));
+		slots_publish(inode_slot(inode), 1);
 		shard->created++;
 		shard->inodes++;
 		shard_wake(shard);

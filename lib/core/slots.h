@@ -203,10 +203,10 @@ static inline void *slots_get(struct slots *slots, uint64_t id)
 	return slot_get(slots_find(slots, id), id);
 }
 
-/* The first reference of a new object; from now on its id is accepted. */
-static inline void slots_publish(struct slot *slot)
+/* The first references of a new object; from now on its id is accepted. */
+static inline void slots_publish(struct slot *slot, uint32_t refs)
 {
-	atomic_fetch_add_explicit(&slot->word, 1, memory_order_release);
+	atomic_fetch_add_explicit(&slot->word, refs, memory_order_release);
 }
 
 /*
