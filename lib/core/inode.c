@@ -182,7 +182,7 @@ int finode__inode_use(struct finode *inode, void *arg, struct finode **out)
 
 /*
  * An inode was found, and is held: is it what was meant? @return FOUND with the reference
- * in *out; -EAGAIN if it was not, and does not have the key any more; or an error
+ * in *out; AGAIN if it was not, and does not have the key any more; or an error
  */
 static int use_or_retire(struct finode *inode, const struct probe *probe,
 			 const struct finode_key *key, bool alike, void *arg,
@@ -198,7 +198,7 @@ static int use_or_retire(struct finode *inode, const struct probe *probe,
 	if (same == 0)
 		finode__inode_retire_found(inode, probe, key, alike);
 	finode_put(inode);
-	return same < 0 ? same : -EAGAIN;
+	return same < 0 ? same : AGAIN;
 }
 
 static int obtain(const struct probe *probe, const struct finode_key *key, void *arg,
@@ -212,7 +212,7 @@ static int obtain(const struct probe *probe, const struct finode_key *key, void 
 		if (result == FOUND || result == FOUND_ANOTHER)
 			result =
 				use_or_retire(inode, probe, key, result == FOUND, arg, out);
-	} while (result == -EAGAIN);
+	} while (result == AGAIN);
 	if (result != CREATED)
 		return result;
 	result = finode__inode_begin(inode, arg);
@@ -318,7 +318,7 @@ int finode__inode_claim(struct finode_mount *mount, const struct finode_key *key
 	} else {
 		err = settle_locked(shard, slot->object);
 		if (!err)
-			err = -EAGAIN;
+			err = AGAIN;
 	}
 	lock_release(&shard->lock);
 	return err;

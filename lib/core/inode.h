@@ -5,11 +5,12 @@
 
 #include "core/object.h"
 
-/* What came of a search, beside negative errors. */
+/* What came of a search, beside negative errors, which may be any of the author's. */
 enum found {
 	FOUND,
 	FOUND_ANOTHER, /* under the key, but of another type or generation */
-	CREATED
+	CREATED,
+	AGAIN /* the search is to begin again */
 };
 
 /* NEW -> LIVE, with the first reference, or -> nothing. @return 0 or an error */
@@ -28,7 +29,7 @@ int finode__inode_use(struct finode *inode, void *arg, struct finode **out);
  * For inodes that are known by their names only: the key is there only while they are made,
  * so that nobody makes another one.
  *
- * @return 0 with a NEW inode in the index; -EAGAIN if there was one, after a change;
+ * @return 0 with a NEW inode in the index; AGAIN if there was one, after a change;
  *         -EDEADLK; -ENOMEM
  */
 int finode__inode_claim(struct finode_mount *mount, const struct finode_key *key,

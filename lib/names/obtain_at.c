@@ -54,13 +54,24 @@ static int name_it(struct finode *dir, const char *name, uint32_t hash,
 	return err < 0 ? err : 0;
 }
 
-/* @return CREATED; -EAGAIN to begin again; or an error */
+static bool is_named(const struct finode *dir, const char *name, uint32_t hash)
+{
+	struct stripe *stripe = stripe_of(dir);
+	bool named;
+
+	lock_take(&stripe->lock);
+	named = finode__alias_find(dir, name, hash) != NULL;
+	lock_release(&stripe->lock);
+	return named;
+}
+
+/* @return CREATED; AGAIN; or an error */
 static int create_at(struct finode *dir, const char *name, uint32_t hash, mode_t mode,
 		     void *arg, struct finode **out)
 {
 	struct name_key bytes;
 	struct finode_key key = {&bytes, sizeof(bytes), mode, 0};
-	struct finode *inode, *known;
+	struct finode *inode;
 	int err;
 
 	name_key_init(&bytes, dir, name);
@@ -68,11 +79,9 @@ static int create_at(struct finode *dir, const char *name, uint32_t hash, mode_t
 	if (err)
 		return err;
 	/* Nobody else makes one now; but somebody may have, just before. */
-	err = finode__alias_await(dir, name, hash, &known, NULL);
-	if (err || known) {
+	if (is_named(dir, name, hash)) {
 		finode__inode_abandon(inode);
-		finode_put(known);
-		return err ? err : -EAGAIN;
+		return AGAIN;
 	}
 	err = finode__inode_begin(inode, arg);
 	if (err)
@@ -86,7 +95,7 @@ static int create_at(struct finode *dir, const char *name, uint32_t hash, mode_t
 	return CREATED;
 }
 
-/* One try: what is there, or a new one. @return FOUND; CREATED; -EAGAIN; or an error */
+/* One try: what is there, or a new one. @return FOUND; CREATED; AGAIN; or an error */
 static int obtain_once(struct finode *dir, const char *name, uint32_t hash, mode_t mode,
 		       void *arg, struct finode **out)
 {
@@ -107,7 +116,7 @@ static int obtain_once(struct finode *dir, const char *name, uint32_t hash, mode
 	if (same == 0)
 		finode_retire(inode);
 	finode_put(inode);
-	return same < 0 ? same : -EAGAIN;
+	return same < 0 ? same : AGAIN;
 }
 
 int finode_obtain_at(struct finode *dir, const char *name, mode_t mode, void *arg,
@@ -127,7 +136,7 @@ int finode_obtain_at(struct finode *dir, const char *name, mode_t mode, void *ar
 	hash = finode__name_hash(names_of(dir), name);
 	do
 		result = obtain_once(dir, name, hash, mode, arg, out);
-	while (result == -EAGAIN);
+	while (result == AGAIN);
 	if (result < 0)
 		return result;
 	if (created)

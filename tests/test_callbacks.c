@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Callbacks that call the library, and what they return: each test puts in those that it
+ * is about.
+ */
+#include "support/fixture.h"
+
+#include "core/object.h"
+
+/* An inode and a mount that may each hold others, and put them in their evict(). */
+struct item {
+	struct finode base;
+	struct finode *held, *also;
+	uint64_t value;
+};
+
+struct volume {
+	struct finode_mount base;
+	struct finode *held;
+};
+
+/* What the callbacks do beside that; all may be NULL. */
+static struct {
+	int (*init)(struct finode *base, void *arg);
+	int (*match)(struct finode *base, void *arg);
+	void (*evict)(struct finode *base);
+	int (*mount_init)(struct finode_mount *base, void *arg);
+	void (*mount_evict)(struct finode_mount *base);
+} calls;
+
+static struct item *item_of(struct finode *base)
+{
+	return FINODE_CONTAINER_OF(base, struct item, base);
+}
+
+static struct volume *volume_of(struct finode_mount *base)
+{
+	return FINODE_CONTAINER_OF(base, struct volume, base);
+}
+
+static int item_init(struct finode *base, void *arg)
+{
+	struct fixture *f = finode_table_user(base->mount->table);
+
+	memcpy(&item_of(base)->value, finode_key_bytes(base, &(size_t){0}),
+	       sizeof(uint64_t));
+	f->inits++;
+	return calls.init ? calls.init(base, arg) : 0;
+}
+
+static int item_match(struct finode *base, void *arg)
+{
+	return calls.match ? calls.match(base, arg) : 1;
+}
+
+static void item_evict(struct finode *base)
+{
+	struct fixture *f = finode_table_user(base->mount->table);
+
+	finode_put(item_of(base)->held);
+	finode_put(item_of(base)->also);
+	if (calls.evict)
+		calls.evict(base);
+	f->evicts++;
+}
+
+static int volume_init(struct finode_mount *base, void *arg)
+{
+	return calls.mount_init ? calls.mount_init(base, arg) : 0;
+}
+
+static void volume_evict(struct finode_mount *base)
+{
+	finode_put(volume_of(base)->held);
+	if (calls.mount_evict)
+		calls.mount_evict(base);
+}
+
+static struct finode_ops item_ops = {
+	FINODE_OPS_FOR(struct item, base),
+	.init = item_init,
+	.match = item_match,
+	.evict = item_evict,
+};
+
+static const struct finode_mount_ops volume_ops = {
+	FINODE_MOUNT_OPS_FOR(struct volume, base),
+	.init = volume_init,
+	.evict = volume_evict,
+};
+
+static void prepare(struct fixture *f)
+{
+	memset(&calls, 0, sizeof(calls));
+	fixture_init(f);
+	f->config.ops = &item_ops;
+	f->config.mount_ops = &volume_ops;
+}
+
+static int obtain_in(struct finode_mount *mount, uint64_t number, struct finode **out)
+{
+	return finode_obtain(mount, key_of(&number, S_IFREG), NULL, out, NULL);
+}
+
+static struct finode *must_obtain_in(struct finode_mount *mount, uint64_t number)
+{
+	struct finode *inode;
+
+	assert_int_equal(obtain_in(mount, number, &inode), 0);
+	return inode;
+}
+
+static struct finode_mount *first_mount(struct fixture *f)
+{
+	return finode_table_root(f->table)->mount;
+}
+
+/* ---- What they return ---- */
+
+static int says_try_again(struct finode *base, void *arg)
+{
+	(void)base;
+	(void)arg;
+	return -EAGAIN;
+}
+
+/* A file with a lease says so, for as long as its holder likes. */
+static void test_obtain_returns_whatever_a_callback_does(void **state)
+{
+	struct finode *inode, *none;
+	struct fixture f;
+
+	(void)state;
+	prepare(&f);
+	assert_int_equal(fixture_start(&f), 0);
+	inode = must_obtain_in(first_mount(&f), 7);
+	calls.match = says_try_again;
+	calls.init = says_try_again;
+	assert_int_equal(obtain_in(first_mount(&f), 7, &none), -EAGAIN);
+	assert_null(none);
+	assert_int_equal(obtain_in(first_mount(&f), 8, &none), -EAGAIN);
+	assert_null(none);
+	f.inits--;
+	finode_put(inode);
+	fixture_finish(&f);
+}
+
+static void test_obtain_at_returns_whatever_a_callback_does(void **state)
+{
+	struct finode *inode, *none, *root;
+	struct fixture f;
+
+	(void)state;
+	prepare(&f);
+	f.config.aliases = true;
+	assert_int_equal(fixture_start(&f), 0);
+	root = finode_table_root(f.table);
+	assert_int_equal(finode_obtain_at(root, "f", S_IFREG, NULL, &inode, NULL), 0);
+	calls.match = says_try_again;
+	calls.init = says_try_again;
+	assert_int_equal(finode_obtain_at(root, "f", S_IFREG, NULL, &none, NULL), -EAGAIN);
+	assert_null(none);
+	assert_int_equal(finode_obtain_at(root, "g", S_IFREG, NULL, &none, NULL), -EAGAIN);
+	assert_null(none);
+	f.inits--;
+	finode_put(inode);
+	fixture_finish(&f);
+}
+
+static void lets_go(struct finode *base)
+{
+	(void)base;
+}
+
+static void test_obtain_returns_whatever_rebind_does(void **state)
+{
+	struct finode_ops ops = item_ops;
+	struct finode *inode, *none;
+	struct fixture f;
+
+	(void)state;
+	prepare(&f);
+	ops.unlinked = lets_go;
+	ops.rebind = says_try_again;
+	f.config.ops = &ops;
+	f.config.aliases = true;
+	assert_int_equal(fixture_start(&f), 0);
+	inode = must_obtain_in(first_mount(&f), 7);
+	assert_true(finode_unlinked(inode));
+	assert_int_equal(obtain_in(first_mount(&f), 7, &none), -EAGAIN);
+	assert_null(none);
+	finode_put(inode);
+	fixture_finish(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_obtain_returns_whatever_a_callback_does),
+		cmocka_unit_test(test_obtain_at_returns_whatever_a_callback_does),
+		cmocka_unit_test(test_obtain_returns_whatever_rebind_does),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
