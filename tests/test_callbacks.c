@@ -193,12 +193,39 @@ static void test_obtain_returns_whatever_rebind_does(void **state)
 	fixture_finish(&f);
 }
 
+static void evict_asks_for_files(struct finode *base)
+{
+	struct fixture *f = finode_table_user(base->mount->table);
+
+	if (finode_is_open(base) || finode_file_next(base, NULL))
+		f->broken++;
+}
+
+/* The second and the third wait for the end of the first. */
+static void test_evict_may_ask_for_files_of_its_inode(void **state)
+{
+	struct finode *inode;
+	struct fixture f;
+
+	(void)state;
+	prepare(&f);
+	assert_int_equal(fixture_start(&f), 0);
+	calls.evict = evict_asks_for_files;
+	inode = must_obtain_in(first_mount(&f), 7);
+	item_of(inode)->held = must_obtain_in(first_mount(&f), 8);
+	item_of(inode)->also = must_obtain_in(first_mount(&f), 9);
+	finode_put(inode);
+	assert_int_equal(f.evicts, 3);
+	fixture_finish(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_obtain_returns_whatever_a_callback_does),
 		cmocka_unit_test(test_obtain_at_returns_whatever_a_callback_does),
 		cmocka_unit_test(test_obtain_returns_whatever_rebind_does),
+		cmocka_unit_test(test_evict_may_ask_for_files_of_its_inode),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

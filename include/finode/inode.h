@@ -137,10 +137,12 @@ struct finode_ops {
 	/**
 	 * The last moment of an object: nobody else has a reference, and no nodeid leads
 	 * to it. Releases what init() took; the library frees the memory. Called exactly
-	 * once for each successful init(). May block: only look-ups of this very key wait.
+	 * once for each successful init(). May block: only look-ups of this very key wait,
+	 * and of what it has put.
 	 * It may put other inodes. If one of these was the last reference, that inode ends
 	 * after this evict() has returned: in a loop and not by recursion, so a chain of
-	 * inodes may be as long as it likes. Optional.
+	 * inodes may be as long as it likes. If this thread has to wait for a key or a name
+	 * before, it ends first what it has put. Optional.
 	 */
 	void (*evict)(struct finode *base);
 
@@ -246,7 +248,8 @@ FINODE_API struct finode *finode_hold(struct finode *inode);
 /**
  * Consumes a reference; NULL is fine. If it was the last one, and nlookup is 0, the inode
  * is evicted by this very call, so the call may block in evict(). In a thread that is in
- * evict() of another inode of the table, the inode is evicted after that one.
+ * evict() of another inode of the table, the inode is evicted after that one, or before
+ * the thread waits for another one in finode_obtain().
  * @since 0.1
  */
 FINODE_API void finode_put(struct finode *inode);

@@ -14,7 +14,8 @@
  *   - evict() runs with no lock held (guarantee F), out of everyone else's reach.
  *   - What an evict() puts, and what ends with the names of an inode, is ended after that
  *     evict() has returned, in a loop: a chain of inodes may be too long for a stack. Each
- *     thread has a list of the ends that it has put off.
+ *     thread has a list of the ends that it has put off. A thread that has to wait for
+ *     another one ends all of them before, so that nobody waits for who waits.
  *   - While a table is destroyed no memory is freed before the last evict() has returned:
  *     what an author holds may be put in any order.
  */
@@ -26,7 +27,7 @@
 
 /* An end that is under way on this thread, and what is to follow it. */
 struct ending {
-	const struct finode_table *table;
+	struct finode_table *table;
 	uint32_t next; /* a slot, and so on by next_ended; 0 at the end */
 	struct ending *outer;
 };
@@ -51,30 +52,37 @@ static void push(struct ending *ending, struct finode *inode)
 	ending->next = inode_core(inode)->slot;
 }
 
-static struct finode *pop(struct ending *ending, struct finode_table *table)
+/* Takes what a link leads to out of its list: its evict() may ask for its files. */
+static struct finode *take(struct finode_table *table, uint32_t *link)
 {
-	struct finode *inode = ending->next ? inode_at(table, ending->next) : NULL;
+	struct finode *inode = *link ? inode_at(table, *link) : NULL;
 
-	if (inode)
-		ending->next = inode_core(inode)->next_ended;
+	if (inode) {
+		*link = inode_core(inode)->next_ended;
+		inode_core(inode)->files = 0;
+	}
 	return inode;
 }
 
-/* Where a list names the inode, or NULL. */
-static uint32_t *find_put_off(const struct finode *inode)
+/* Takes the inode out of the list that it is in, if it is in one of this thread's. */
+static struct finode *take_put_off(struct ending *ending, const struct finode *inode)
 {
 	struct finode_table *table = inode_table(inode);
-	struct ending *ending = endings ? ending_of(table) : NULL;
-	uint32_t *link = ending ? &ending->next : NULL;
+	uint32_t *link = &ending->next;
 
-	while (link && *link && *link != inode_core(inode)->slot)
+	while (*link && *link != inode_core(inode)->slot)
 		link = &inode_core(inode_at(table, *link))->next_ended;
-	return link && *link ? link : NULL;
+	return take(table, link);
 }
 
-bool finode__inode_end_is_put_off(const struct finode *inode)
+struct finode *finode__inode_end_before(const struct finode *awaited)
 {
-	return find_put_off(inode) != NULL;
+	struct ending *ending = endings ? ending_of(inode_table(awaited)) : NULL;
+	struct finode *inode = ending ? take_put_off(ending, awaited) : NULL;
+
+	for (ending = endings; ending && !inode; ending = ending->outer)
+		inode = take(ending->table, &ending->next);
+	return inode;
 }
 
 /* ---- The end of one ---- */
@@ -121,7 +129,7 @@ static void remove_evicted(struct finode *inode, unsigned int counted)
 }
 
 /* EVICTING -> nothing. */
-static void end_life(struct finode *inode)
+void finode__inode_end(struct finode *inode)
 {
 	const struct finode_table *table = inode_table(inode);
 
@@ -148,21 +156,10 @@ static void end_or_put_off(struct finode *inode)
 		return;
 	}
 	endings = &ending;
-	end_life(inode);
-	while ((inode = pop(&ending, table)))
-		end_life(inode);
+	finode__inode_end(inode);
+	while ((inode = take(table, &ending.next)))
+		finode__inode_end(inode);
 	endings = ending.outer;
-}
-
-bool finode__inode_end_now(struct finode *inode)
-{
-	uint32_t *link = find_put_off(inode);
-
-	if (!link)
-		return false;
-	*link = inode_core(inode)->next_ended;
-	end_life(inode);
-	return true;
 }
 
 /* ---- References ---- */

@@ -3,8 +3,6 @@
 #ifndef FINODE_LIB_END_H
 #define FINODE_LIB_END_H
 
-#include <stdbool.h>
-
 #include "core/slots.h"
 
 struct finode;
@@ -24,13 +22,16 @@ void finode__inode_retire_found(struct finode *inode, const struct probe *probe,
 				const struct finode_key *key, bool alike);
 
 /*
- * An inode that is EVICTING, and whose end this thread has put off until the evict() that
- * it runs has returned: ends it now, since who waits for that would wait for itself. No
- * lock is held. @return false if it is not one of those
+ * This thread is about to wait for the end of an inode, or for its init(), with a lock held
+ * or not. What it has put off until the evict() that it runs has returned is to end before:
+ * nobody else brings it about, and whom it waits for may be waiting for it, too.
+ * @return the inode itself, if that is put off, or another one that is: for
+ *         finode__inode_end(), with no lock held, and then the caller looks again; NULL if
+ *         there is nothing to be done but to wait
  */
-bool finode__inode_end_now(struct finode *inode);
-/* The same question, of whoever holds a lock. */
-bool finode__inode_end_is_put_off(const struct finode *inode);
+struct finode *finode__inode_end_before(const struct finode *awaited);
+/* Ends what that has returned: EVICTING -> nothing. */
+void finode__inode_end(struct finode *inode);
 
 /*
  * The end of a table: evicts the root, what that has put, and what somebody should have

@@ -55,16 +55,19 @@ static int call_match(struct finode *inode, void *arg)
 }
 
 /*
- * Waits for the end of an inode that is not LIVE, or brings it about; the lock is released
- * meanwhile. @return 0, or -EDEADLK
+ * Waits for a change of an inode that is not LIVE, or brings its end about; the lock is
+ * released meanwhile. @return 0, or -EDEADLK
  */
-static int settle_locked(struct shard *shard, struct finode *inode)
+static int settle_locked(struct shard *shard, const struct finode *inode)
 {
+	struct finode *ends;
+
 	if (finode__in_callback_for(inode))
 		return -EDEADLK;
-	if (finode__inode_end_is_put_off(inode)) {
+	ends = finode__inode_end_before(inode);
+	if (ends) {
 		lock_release(&shard->lock);
-		finode__inode_end_now(inode);
+		finode__inode_end(ends);
 		lock_take(&shard->lock);
 		return 0;
 	}

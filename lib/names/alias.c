@@ -271,13 +271,16 @@ static struct finode *find_held(struct finode *dir, const char *name)
  * Waits for the end of an inode that is EVICTING, or brings it about; the stripe is
  * released meanwhile. @return 0, or -EDEADLK
  */
-static int settle_locked(struct stripe *stripe, struct finode *inode)
+static int settle_locked(struct stripe *stripe, const struct finode *inode)
 {
+	struct finode *ends;
+
 	if (finode__in_callback_for(inode))
 		return -EDEADLK;
-	if (finode__inode_end_is_put_off(inode)) {
+	ends = finode__inode_end_before(inode);
+	if (ends) {
 		lock_release(&stripe->lock);
-		finode__inode_end_now(inode);
+		finode__inode_end(ends);
 		lock_take(&stripe->lock);
 		return 0;
 	}
