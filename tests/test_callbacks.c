@@ -115,6 +115,15 @@ static struct finode_mount *first_mount(struct fixture *f)
 	return finode_table_root(f->table)->mount;
 }
 
+static struct finode_mount *must_mount(struct fixture *f)
+{
+	const struct finode_mount_id id = {{2, 0}};
+	struct finode_mount *mount;
+
+	assert_int_equal(finode_mount_obtain(first_mount(f), &id, NULL, &mount, NULL), 0);
+	return mount;
+}
+
 /* ---- What they return ---- */
 
 static int says_try_again(struct finode *base, void *arg)
@@ -193,6 +202,89 @@ static void test_obtain_returns_whatever_rebind_does(void **state)
 	fixture_finish(&f);
 }
 
+/* ---- What they obtain ---- */
+
+static int init_obtains_8(struct finode *base, void *arg)
+{
+	(void)arg;
+	return item_of(base)->value == 8 ? 0
+					 : obtain_in(base->mount, 8, &item_of(base)->held);
+}
+
+static void test_init_of_the_root_may_obtain_other_inodes(void **state)
+{
+	struct finode *root, *inode;
+	struct fixture f;
+
+	(void)state;
+	prepare(&f);
+	calls.init = init_obtains_8;
+	assert_int_equal(fixture_start(&f), 0);
+	root = finode_table_root(f.table);
+	assert_int_equal(root->nodeid, FINODE_ROOT_ID);
+	assert_int_equal(root->generation, 0);
+	inode = must_obtain_in(root->mount, 8);
+	assert_ptr_equal(inode, item_of(root)->held);
+	finode_put(inode);
+	fixture_finish(&f);
+	assert_int_equal(f.errors, 0);
+}
+
+static int mount_init_obtains_7(struct finode_mount *base, void *arg)
+{
+	(void)arg;
+	return base->parent ? obtain_in(base, 7, &volume_of(base->parent)->held) : 0;
+}
+
+/* The root of a mount, say. */
+static void test_init_of_a_mount_may_obtain_inodes_in_it(void **state)
+{
+	struct finode_mount *mount;
+	struct finode *inode;
+	struct fixture f;
+
+	(void)state;
+	prepare(&f);
+	assert_int_equal(fixture_start(&f), 0);
+	calls.mount_init = mount_init_obtains_7;
+	mount = must_mount(&f);
+	inode = volume_of(first_mount(&f))->held;
+	volume_of(first_mount(&f))->held = NULL;
+	finode_mount_put(mount);
+	assert_int_equal(stats_of(&f).mounts, 2); /* the inode holds it */
+	assert_table_clean(&f);
+	finode_put(inode);
+	assert_int_equal(stats_of(&f).mounts, 1);
+	fixture_finish(&f);
+}
+
+static int mount_init_obtains_and_puts_7(struct finode_mount *base, void *arg)
+{
+	struct finode *inode;
+	int err = obtain_in(base, 7, &inode);
+
+	(void)arg;
+	if (!err)
+		finode_put(inode);
+	return err;
+}
+
+static void test_an_inode_that_ends_in_init_of_its_mount_does_not_end_it(void **state)
+{
+	struct finode_mount *mount;
+	struct fixture f;
+
+	(void)state;
+	prepare(&f);
+	assert_int_equal(fixture_start(&f), 0);
+	calls.mount_init = mount_init_obtains_and_puts_7;
+	mount = must_mount(&f);
+	assert_int_equal(stats_of(&f).mounts, 2);
+	finode_mount_put(mount);
+	assert_int_equal(stats_of(&f).mounts, 1);
+	fixture_finish(&f);
+}
+
 static void evict_asks_for_files(struct finode *base)
 {
 	struct fixture *f = finode_table_user(base->mount->table);
@@ -219,13 +311,44 @@ static void test_evict_may_ask_for_files_of_its_inode(void **state)
 	fixture_finish(&f);
 }
 
+/* ---- At the end of a table ---- */
+
+static void evict_obtains_something(struct finode *base)
+{
+	struct fixture *f = finode_table_user(base->mount->table);
+	const struct finode_mount_id id = {{3, 0}};
+	struct finode_mount *mount;
+	struct finode *inode;
+
+	if (finode_mount_obtain(base->mount, &id, NULL, &mount, NULL) != -ESTALE ||
+	    obtain_in(base->mount, 7, &inode) != -ESTALE)
+		f->broken++;
+}
+
+static void test_j_nothing_new_comes_into_a_table_that_ends(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	prepare(&f);
+	assert_int_equal(fixture_start(&f), 0);
+	calls.evict = evict_obtains_something;
+	fixture_finish(&f);
+	assert_int_equal(f.errors, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_obtain_returns_whatever_a_callback_does),
 		cmocka_unit_test(test_obtain_at_returns_whatever_a_callback_does),
 		cmocka_unit_test(test_obtain_returns_whatever_rebind_does),
+		cmocka_unit_test(test_init_of_the_root_may_obtain_other_inodes),
+		cmocka_unit_test(test_init_of_a_mount_may_obtain_inodes_in_it),
+		cmocka_unit_test(
+			test_an_inode_that_ends_in_init_of_its_mount_does_not_end_it),
 		cmocka_unit_test(test_evict_may_ask_for_files_of_its_inode),
+		cmocka_unit_test(test_j_nothing_new_comes_into_a_table_that_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

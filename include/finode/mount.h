@@ -133,8 +133,8 @@ struct finode_mount_ops {
  * @param created  on success: true if the mount was made here, false if it was found. May
  *                 be NULL.
  * @return 0; -ENOMEM, with nothing left behind; -EDEADLK when called from init() or evict()
- *         of this id; -EIO if init() or match() returned what it must not; else what init()
- *         or match() returned
+ *         of this id; -ESTALE while the table is being destroyed; -EIO if init() or match()
+ *         returned what it must not; else what init() or match() returned
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_mount_obtain(struct finode_mount *parent,

@@ -7,6 +7,8 @@
  * whoever publishes an inode looks at the mark under its shard's lock. The walk costs the
  * inodes of the mount, and the lock of each shard once.
  */
+#include <errno.h>
+
 #include "base/testing.h"
 #include "core/count.h"
 #include "core/object.h"
@@ -73,6 +75,8 @@ int finode_mount_obtain(struct finode_mount *parent, const struct finode_mount_i
 	int result;
 
 	*out = NULL;
+	if (parent->table->ending)
+		return -ESTALE;
 	do {
 		result = finode__mount_obtain(parent->table, parent, id, arg, &mount);
 		if (result == MOUNT_IS_ANOTHER) {

@@ -113,7 +113,7 @@ static int check_mount_locked(struct finode_mount *mount, const struct verdict *
 	const struct mount_core *core = mount_core(mount);
 	const unsigned long long a = mount->id.word[0], b = mount->id.word[1];
 
-	if ((core->state == LIFE_LIVE) != (core->refs > 0))
+	if ((core->state == LIFE_EVICTING) != (core->refs == 0))
 		return finode__broken(verdict,
 				      "mount %llx:%llx: state %d with %u references", a, b,
 				      (int)core->state, core->refs);

@@ -189,6 +189,7 @@ static uint64_t next_salt_locked(struct finode_table *table)
 	return finode__hash(&table->seed, &serial, sizeof(serial));
 }
 
+/* With the reference that its maker gets: init() may make inodes in it, which hold it. */
 static int create_locked(struct finode_table *table, struct finode_mount *parent,
 			 const struct finode_mount_id *id, struct finode_mount **out)
 {
@@ -199,6 +200,7 @@ static int create_locked(struct finode_table *table, struct finode_mount *parent
 	mount->table = table;
 	mount->id = *id;
 	mount_core(mount)->salt = next_salt_locked(table);
+	atomic_init(&mount_core(mount)->refs, 1);
 	if (add_id_locked(mount) != 0) {
 		mount_free(table, mount);
 		return -ENOMEM;
@@ -225,7 +227,7 @@ static struct finode_mount *remove_locked(struct finode_mount *mount)
 	return parent;
 }
 
-/* NEW -> LIVE with a reference, or -> nothing. @return 0 or an error */
+/* NEW -> LIVE, or -> nothing. @return 0 or an error */
 static int begin(struct finode_mount *mount, void *arg)
 {
 	struct mounts *mounts = mounts_of(mount);
@@ -233,12 +235,15 @@ static int begin(struct finode_mount *mount, void *arg)
 	int err = call_init(mount, arg);
 
 	FINODE_YIELD("mount: init() returned");
+	if (err && mount_core(mount)->refs != 1)
+		finode__misuse(&mount->table->log,
+			       "init() of a mount failed, and has left %u references to it",
+			       mount_core(mount)->refs - 1);
 	lock_take(&mounts->lock);
 	if (err) {
 		parent = remove_locked(mount);
 	} else {
 		mount_core(mount)->state = LIFE_LIVE;
-		atomic_store_explicit(&mount_core(mount)->refs, 1, memory_order_relaxed);
 		mounts->created++;
 		pthread_cond_broadcast(&mounts->changed);
 	}

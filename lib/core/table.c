@@ -241,22 +241,21 @@ static unsigned int count_parts(const struct finode_table *table)
 	return count;
 }
 
-/* The first mount and the root in it, whose generation is 0. */
+/* The first mount and the root in it, whose generation is 0: the table's is taken off. */
 static int root_init(struct finode_table *table, const struct finode_config *config)
 {
-	uint32_t generation;
-	int err = finode__random(&generation, sizeof(generation));
+	struct finode_key key = config->root_key;
+	int err = finode__random(&table->generation, sizeof(table->generation));
 
 	if (!err)
 		err = finode__mount_obtain(table, NULL, &config->root_mount_id,
 					   config->root_mount_arg, &table->mounts.first);
 	if (err < 0)
 		return err;
-	err = finode_obtain(table->mounts.first, config->root_key, config->root_arg,
-			    &table->root, NULL);
+	key.generation = 0u - table->generation;
+	err = finode_obtain(table->mounts.first, key, config->root_arg, &table->root, NULL);
 	if (err)
 		finode__mounts_end_first(table);
-	table->generation = generation;
 	return err;
 }
 
