@@ -313,6 +313,65 @@ static void test_evict_may_ask_for_files_of_its_inode(void **state)
 
 /* ---- At the end of a table ---- */
 
+/*
+ * The root has the last inode of a mount, whose object has an inode of the first mount:
+ * all of it ends with the root, and nobody is said to have held anything.
+ */
+static void test_j_a_mount_that_ends_with_the_table_may_put_an_inode(void **state)
+{
+	struct finode_mount *mount;
+	struct fixture f;
+
+	(void)state;
+	prepare(&f);
+	assert_int_equal(fixture_start(&f), 0);
+	mount = must_mount(&f);
+	item_of(finode_table_root(f.table))->held = must_obtain_in(mount, 7);
+	volume_of(mount)->held = must_obtain_in(first_mount(&f), 8);
+	finode_mount_put(mount);
+	fixture_finish(&f);
+	assert_int_equal(f.evicts, 3);
+	assert_int_equal(f.errors, 0);
+}
+
+static void first_mount_keeps_an_inode(struct fixture *f)
+{
+	finode_table_destroy(f->table);
+	prepare(f);
+	if (fixture_start(f))
+		exit(4);
+	if (obtain_in(first_mount(f), 7, &volume_of(first_mount(f))->held))
+		exit(4);
+	finode_table_destroy(f->table);
+	if (f->evicts != 2 || f->live_allocations != 0)
+		exit(4);
+}
+
+static void mount_that_is_held_keeps_an_inode(struct fixture *f)
+{
+	const struct finode_mount_id id = {{2, 0}};
+	struct finode_mount *mount;
+
+	finode_table_destroy(f->table);
+	prepare(f);
+	if (fixture_start(f))
+		exit(4);
+	if (finode_mount_obtain(first_mount(f), &id, NULL, &mount, NULL) ||
+	    obtain_in(first_mount(f), 7, &volume_of(mount)->held))
+		exit(4);
+	finode_table_destroy(f->table);
+	if (f->evicts != 2 || f->live_allocations != 0)
+		exit(4);
+}
+
+/* What is reported is ended all the same, and is there until the last evict(). */
+static void test_j_an_inode_that_a_mount_has_kept_is_reported(void **state)
+{
+	(void)state;
+	assert_misuse(first_mount_keeps_an_inode);
+	assert_misuse(mount_that_is_held_keeps_an_inode);
+}
+
 static void evict_obtains_something(struct finode *base)
 {
 	struct fixture *f = finode_table_user(base->mount->table);
@@ -348,6 +407,8 @@ int main(void)
 		cmocka_unit_test(
 			test_an_inode_that_ends_in_init_of_its_mount_does_not_end_it),
 		cmocka_unit_test(test_evict_may_ask_for_files_of_its_inode),
+		cmocka_unit_test(test_j_a_mount_that_ends_with_the_table_may_put_an_inode),
+		cmocka_unit_test(test_j_an_inode_that_a_mount_has_kept_is_reported),
 		cmocka_unit_test(test_j_nothing_new_comes_into_a_table_that_ends),
 	};
 

@@ -100,29 +100,32 @@ static void call_evict(struct finode *inode)
 	finode__callback_end(&frame);
 }
 
-/* While the table ends, what was evicted keeps its memory: see finode__inodes_end(). */
-static void bury(struct finode *inode)
+/*
+ * While the table ends, what was evicted keeps its memory: see finode__inodes_end(). It has
+ * left its mount, which goes with its last inode as ever.
+ */
+static void bury_locked(struct finode_table *table, struct finode *inode)
 {
-	struct finode_table *table = inode_table(inode);
-	struct shard *shard = inode_shard_lock(inode);
-
-	shard->evicted++;
-	lock_release(&shard->lock);
+	inode->mount = table->mounts.first;
 	inode_core(inode)->next_ended = table->graves;
 	table->graves = inode_core(inode)->slot;
 }
 
-/* `counted`: 1 if it is to be counted as evicted now, 0 if that was done before. */
-static void remove_evicted(struct finode *inode, unsigned int counted)
+static void remove_evicted(struct finode *inode)
 {
+	struct finode_table *table = inode_table(inode);
 	struct shard *shard = inode_shard_lock(inode);
 	struct finode_mount *left;
 
-	shard->evicted += counted;
+	shard->evicted++;
 	shard->inodes--;
 	if (inode->library_flags & INODE_NOT_INDEXED)
 		shard->not_indexed--;
-	left = finode__inode_remove_locked(shard, inode);
+	left = finode__inode_leave_locked(shard, inode);
+	if (table->ending)
+		bury_locked(table, inode);
+	else
+		finode__inode_free_locked(shard, inode);
 	lock_release(&shard->lock);
 	if (left)
 		finode_mount_put(left);
@@ -131,17 +134,14 @@ static void remove_evicted(struct finode *inode, unsigned int counted)
 /* EVICTING -> nothing. */
 void finode__inode_end(struct finode *inode)
 {
-	const struct finode_table *table = inode_table(inode);
+	const struct hooks *hooks = &inode_table(inode)->hooks;
 
 	FINODE_YIELD("put: before evict()");
 	call_evict(inode);
-	if (table->hooks.evicted)
-		table->hooks.evicted(inode);
+	if (hooks->evicted)
+		hooks->evicted(inode);
 	FINODE_YIELD("put: evict() returned");
-	if (table->ending)
-		bury(inode);
-	else
-		remove_evicted(inode, 1);
+	remove_evicted(inode);
 }
 
 /* Ends an inode that is EVICTING: now, or after the evict() that this thread is in. */
@@ -297,9 +297,16 @@ void finode__inodes_end(struct finode_table *table)
 	finode_put(table->root);
 	while ((inode = finode__slots_next(&table->inodes, &cursor)))
 		end_held(inode);
+}
+
+void finode__inodes_free(struct finode_table *table)
+{
 	while (table->graves) {
-		inode = inode_at(table, table->graves);
+		struct finode *inode = inode_at(table, table->graves);
+		struct shard *shard = inode_shard_lock(inode);
+
 		table->graves = inode_core(inode)->next_ended;
-		remove_evicted(inode, 0);
+		finode__inode_free_locked(shard, inode);
+		lock_release(&shard->lock);
 	}
 }

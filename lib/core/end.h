@@ -35,8 +35,10 @@ void finode__inode_end(struct finode *inode);
 
 /*
  * The end of a table: evicts the root, what that has put, and what somebody should have
- * put. Memory is freed when all evict()s have returned.
+ * put. Their memory is there until it is freed, when all evict()s have returned, those of
+ * mounts too.
  */
 void finode__inodes_end(struct finode_table *table);
+void finode__inodes_free(struct finode_table *table);
 
 #endif

@@ -147,7 +147,7 @@ int finode__inode_begin(struct finode *inode, void *arg)
 	FINODE_YIELD("obtain: init() returned");
 	shard = inode_shard_lock(inode);
 	if (err) {
-		left = finode__inode_remove_locked(shard, inode);
+		left = inode_remove_locked(shard, inode);
 	} else {
 		inode->library_state = LIFE_LIVE;
 		slots_publish(inode_slot(inode), 1);
@@ -330,7 +330,7 @@ int finode__inode_claim(struct finode_mount *mount, const struct finode_key *key
 void finode__inode_abandon(struct finode *inode)
 {
 	struct shard *shard = inode_shard_lock(inode);
-	struct finode_mount *left = finode__inode_remove_locked(shard, inode);
+	struct finode_mount *left = inode_remove_locked(shard, inode);
 
 	lock_release(&shard->lock);
 	finode_mount_put(left);

@@ -520,7 +520,16 @@ void finode__mounts_end_first(struct finode_table *table)
 			       "end of the table: its first mount still has %u references",
 			       core->refs - 1);
 	core->state = LIFE_EVICTING;
-	end_life(mounts->first);
+	call_evict(mounts->first);
+}
+
+void finode__mounts_free_first(struct finode_table *table)
+{
+	struct mounts *mounts = &table->mounts;
+
+	lock_take(&mounts->lock);
+	remove_locked(mounts->first);
+	lock_release(&mounts->lock);
 }
 
 void finode__mounts_stats(struct finode_table *table, struct finode_stats *sum)

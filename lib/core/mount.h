@@ -122,7 +122,8 @@ struct finode_mount *finode__mounts_next(struct finode_table *table,
 
 /* For the end of a table: mounts that the author still holds are reported, and evicted. */
 void finode__mounts_end_held(struct finode_table *table);
-/* The same for the first one, which the table has held. */
+/* The same for the first one, which the table has held; it is there until it is freed. */
 void finode__mounts_end_first(struct finode_table *table);
+void finode__mounts_free_first(struct finode_table *table);
 
 #endif

@@ -123,14 +123,19 @@ struct slot *finode__inode_find_locked(const struct shard *shard, const struct p
 /* ---- Memory ---- */
 
 /* What is allocated for one inode, if its key needs so much room. */
-static size_t inode_size(const struct finode_mount *mount, mode_t mode, size_t key_room)
+static size_t inode_size(const struct finode_table *table, mode_t mode, size_t key_room,
+			 bool linked)
 {
-	const struct finode_table *table = mount->table;
 	const size_t end =
 		table->ops.base_offset + table->key_offsets[S_ISDIR(mode)] + key_room;
 
-	return mount_is_first(mount) ? end
-				     : mount_links_offset(end) + sizeof(struct mount_links);
+	return linked ? mount_links_offset(end) + sizeof(struct mount_links) : end;
+}
+
+static size_t inode_size_of(const struct finode *inode)
+{
+	return inode_size(inode_table(inode), inode->type, inode_core(inode)->key_room,
+			  inode->library_flags & INODE_LINKED);
 }
 
 static void memory_release(struct finode_table *table, uint64_t *bytes,
@@ -142,7 +147,7 @@ static void memory_release(struct finode_table *table, uint64_t *bytes,
 
 #ifdef FINODE_DEBUG
 /* Keeps the memory of an inode for a while, so that a second put of it is named. */
-static void inode_free_locked(struct shard *shard, struct finode *inode, size_t size)
+static void inode_memory_free_locked(struct shard *shard, struct finode *inode, size_t size)
 {
 	struct finode_table *table = inode_table(inode);
 	struct ended *place = &shard->ended[shard->ended_next];
@@ -167,7 +172,7 @@ void finode__ended_free(struct finode_table *table, struct shard *shard)
 				       shard->ended[i].size);
 }
 #else
-static void inode_free_locked(struct shard *shard, struct finode *inode, size_t size)
+static void inode_memory_free_locked(struct shard *shard, struct finode *inode, size_t size)
 {
 	memory_release(inode_table(inode), &shard->bytes, inode, size);
 }
@@ -265,10 +270,11 @@ static struct finode *inode_alloc_locked(struct shard *shard, const struct probe
 	const size_t room = probe->size < sizeof(struct key_apart *)
 				    ? sizeof(struct key_apart *)
 				    : probe->size;
+	const bool linked = !mount_is_first(probe->mount);
 	struct inode_core *core;
 	struct finode *inode;
 	char *object = memory_get_aligned(&table->allocator, &shard->bytes,
-					  inode_size(probe->mount, key->mode, room),
+					  inode_size(table, key->mode, room, linked),
 					  table->ops.object_align);
 
 	if (!object)
@@ -278,6 +284,7 @@ static struct finode *inode_alloc_locked(struct shard *shard, const struct probe
 	inode->generation = key->generation + table->generation;
 	inode->type = (uint16_t)(key->mode & S_IFMT);
 	inode->library_state = LIFE_NEW;
+	inode->library_flags = linked ? INODE_LINKED : 0;
 	core = inode_core(inode);
 	core->hash = probe->hash;
 	atomic_init(&core->shard, probe->shard);
@@ -313,8 +320,7 @@ int finode__inode_create_locked(struct shard *shard, const struct probe *probe,
 err_slot:
 	finode__slots_free(&table->inodes, &shard->inode_pool, inode->nodeid);
 err_inode:
-	memory_release(table, &shard->bytes, inode,
-		       inode_size(inode->mount, inode->type, inode_core(inode)->key_room));
+	memory_release(table, &shard->bytes, inode, inode_size_of(inode));
 	return err;
 }
 
@@ -336,20 +342,23 @@ static void key_apart_free(struct shard *shard, struct finode *inode)
 		   key_apart_size(apart->size));
 }
 
-struct finode_mount *finode__inode_remove_locked(struct shard *shard, struct finode *inode)
+struct finode_mount *finode__inode_leave_locked(struct shard *shard, struct finode *inode)
 {
-	struct finode_table *table = inode_table(inode);
-	const size_t size =
-		inode_size(inode->mount, inode->type, inode_core(inode)->key_room);
 	struct finode_mount *left = mount_leave_locked(shard, inode);
 
 	if (!(inode->library_flags & INODE_NOT_INDEXED))
 		index_remove_locked(shard, inode);
-	finode__slots_free(&table->inodes, &shard->inode_pool, inode->nodeid);
-	key_apart_free(shard, inode);
-	inode_free_locked(shard, inode, size);
 	shard_wake(shard);
 	return left;
+}
+
+void finode__inode_free_locked(struct shard *shard, struct finode *inode)
+{
+	struct finode_table *table = inode_table(inode);
+
+	finode__slots_free(&table->inodes, &shard->inode_pool, inode->nodeid);
+	key_apart_free(shard, inode);
+	inode_memory_free_locked(shard, inode, inode_size_of(inode));
 }
 
 void finode__inode_unindex_locked(struct shard *shard, struct finode *inode)

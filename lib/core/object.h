@@ -49,9 +49,10 @@ _Static_assert(offsetof(struct finode, library) % _Alignof(struct inode_core) ==
 
 /* In struct finode's library_flags; protected by the shard's lock. */
 #define INODE_RETIRED	  1u
-#define INODE_NOT_INDEXED 2u /* retired, or known by its name only */
-#define INODE_DETACHED	  4u /* its mount is detached: not in the list of that */
-#define INODE_BY_NAME	  8u /* known by its name only */
+#define INODE_NOT_INDEXED 2u  /* retired, or known by its name only */
+#define INODE_DETACHED	  4u  /* its mount is detached: not in the list of that */
+#define INODE_BY_NAME	  8u  /* known by its name only */
+#define INODE_LINKED	  16u /* has links, being made in a mount other than the first */
 
 /* A key and what belongs to it, on its way into the index. */
 struct probe {
@@ -215,10 +216,22 @@ int finode__inode_create_locked(struct shard *shard, const struct probe *probe,
 				const struct finode_key *key, struct finode **out);
 
 /*
- * Undoes it, and frees the memory; whoever waited for the inode looks again.
+ * Undoes it: the inode leaves index and mount, and whoever waited for it looks again; then
+ * its slot and its memory are given back.
  * @return the mount, if it is to be put once no lock is held; else NULL
  */
-struct finode_mount *finode__inode_remove_locked(struct shard *shard, struct finode *inode);
+struct finode_mount *finode__inode_leave_locked(struct shard *shard, struct finode *inode);
+void finode__inode_free_locked(struct shard *shard, struct finode *inode);
+
+/* Both. */
+static inline struct finode_mount *inode_remove_locked(struct shard *shard,
+						       struct finode *inode)
+{
+	struct finode_mount *left = finode__inode_leave_locked(shard, inode);
+
+	finode__inode_free_locked(shard, inode);
+	return left;
+}
 
 /* A LIVE inode leaves the index before its end. */
 void finode__inode_unindex_locked(struct shard *shard, struct finode *inode);

@@ -254,8 +254,10 @@ static int root_init(struct finode_table *table, const struct finode_config *con
 		return err;
 	key.generation = 0u - table->generation;
 	err = finode_obtain(table->mounts.first, key, config->root_arg, &table->root, NULL);
-	if (err)
+	if (err) {
 		finode__mounts_end_first(table);
+		finode__mounts_free_first(table);
+	}
 	return err;
 }
 
@@ -377,6 +379,8 @@ void finode_table_destroy(struct finode_table *table)
 	finode__inodes_end(table);
 	finode__mounts_end_held(table);
 	finode__mounts_end_first(table);
+	finode__inodes_free(table);
+	finode__mounts_free_first(table);
 	parts_finish(table, count_parts(table));
 	core_finish(table);
 	table_free(table);
