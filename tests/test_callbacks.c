@@ -396,6 +396,36 @@ static void test_j_nothing_new_comes_into_a_table_that_ends(void **state)
 	assert_int_equal(f.errors, 0);
 }
 
+/* ---- Their sizes ---- */
+
+/* An object with room for a few bytes behind it. What the library keeps there is aligned.
+ */
+static void test_objects_may_have_any_size(void **state)
+{
+	struct finode_ops ops = item_ops;
+
+	(void)state;
+	for (size_t more = 1; more < 16; more++) {
+		struct finode *dir, *root;
+		struct fixture f;
+
+		prepare(&f);
+		ops.object_size = sizeof(struct item) + more;
+		f.config.ops = &ops;
+		f.config.aliases = true;
+		assert_int_equal(fixture_start(&f), 0);
+		root = finode_table_root(f.table);
+		assert_int_equal(finode_obtain(root->mount, key_of(&(uint64_t){7}, S_IFDIR),
+					       NULL, &dir, NULL),
+				 0);
+		memset(item_of(dir) + 1, 0xff, more);
+		assert_int_equal(finode_alias_add(root, "d", dir, 0), 0);
+		assert_table_clean(&f);
+		finode_put(dir);
+		fixture_finish(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -410,6 +440,7 @@ int main(void)
 		cmocka_unit_test(test_j_a_mount_that_ends_with_the_table_may_put_an_inode),
 		cmocka_unit_test(test_j_an_inode_that_a_mount_has_kept_is_reported),
 		cmocka_unit_test(test_j_nothing_new_comes_into_a_table_that_ends),
+		cmocka_unit_test(test_objects_may_have_any_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

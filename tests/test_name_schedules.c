@@ -456,6 +456,28 @@ static void test_b_a_lookup_during_init_waits_for_it(void **state)
 	names_finish(&n);
 }
 
+/* It has its name, and its key still: names are all that it is known by, so none is old. */
+static void test_g_what_is_known_by_its_name_keeps_all_from_the_first(void **state)
+{
+	static struct names_fixture n;
+	static struct party one;
+	struct finode *file;
+
+	(void)state;
+	names_create(&n);
+	START(one, does_obtain_at, "obtain at: named", .dir = n.root, .name = "f");
+	file = finode_alias_lookup(n.root, "f");
+	assert_non_null(file);
+	assert_int_equal(finode_alias_add(n.root, "g", file, 1), 0);
+	assert_alias_count(file, 2);
+	actor_finish(&one.actor);
+	assert_int_equal(one.result, WAS_CREATED);
+	assert_ptr_equal(one.inode, file);
+	finode_put(file);
+	finode_put(one.inode);
+	names_finish(&n);
+}
+
 static void test_b_a_lookup_that_saw_nothing_looks_again(void **state)
 {
 	static struct names_fixture n;
@@ -592,6 +614,7 @@ int main(void)
 		cmocka_unit_test(
 			test_h_an_addition_that_was_overtaken_by_retire_gives_no_name),
 		cmocka_unit_test(test_b_a_lookup_during_init_waits_for_it),
+		cmocka_unit_test(test_g_what_is_known_by_its_name_keeps_all_from_the_first),
 		cmocka_unit_test(test_b_a_lookup_that_saw_nothing_looks_again),
 		cmocka_unit_test(test_b_a_lookup_during_evict_waits_and_makes_a_new_object),
 		cmocka_unit_test(

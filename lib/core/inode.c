@@ -318,6 +318,8 @@ int finode__inode_claim(struct finode_mount *mount, const struct finode_key *key
 	if (!slot) {
 		shard->misses++;
 		err = finode__inode_create_locked(shard, &probe, key, out);
+		if (!err)
+			(*out)->library_flags |= INODE_BY_NAME;
 	} else {
 		err = settle_locked(shard, slot->object);
 		if (!err)
@@ -341,9 +343,17 @@ void finode__inode_know_by_name(struct finode *inode)
 	struct shard *shard = inode_shard_lock(inode);
 
 	finode__inode_unindex_locked(shard, inode);
-	inode->library_flags |= INODE_BY_NAME;
 	shard_wake(shard);
 	lock_release(&shard->lock);
+}
+
+bool finode__inode_is_by_name(const struct finode *inode)
+{
+	struct shard *shard = inode_shard_lock(inode);
+	bool by_name = inode->library_flags & INODE_BY_NAME;
+
+	lock_release(&shard->lock);
+	return by_name;
 }
 
 /* ---- Keys ---- */

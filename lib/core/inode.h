@@ -36,7 +36,9 @@ int finode__inode_claim(struct finode_mount *mount, const struct finode_key *key
 			struct finode **out);
 /* NEW -> nothing, without init(). */
 void finode__inode_abandon(struct finode *inode);
-/* A LIVE inode is known by its name from now on: its key is free. */
+/* It has got its name: its key is free. */
 void finode__inode_know_by_name(struct finode *inode);
+/* Is it one of those? */
+bool finode__inode_is_by_name(const struct finode *inode);
 
 #endif

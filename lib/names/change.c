@@ -13,6 +13,7 @@
 #include <errno.h>
 
 #include "base/testing.h"
+#include "core/inode.h"
 #include "names/alias.h"
 #include "names/path.h"
 #include "names/unlink.h"
@@ -215,7 +216,7 @@ void finode__aliases_detach(struct finode *inode, struct finode_alias **doomed)
 static void trim_to(struct finode *inode, uint64_t nlink, struct finode_alias **doomed)
 {
 	if (nlink == 0 || name_count(inode) <= nlink || inode_is_dir(inode) ||
-	    inode->library_flags & INODE_BY_NAME)
+	    finode__inode_is_by_name(inode))
 		return;
 	finode__aliases_trim(inode, nlink, doomed);
 }

@@ -42,6 +42,16 @@ static int stripe_init(struct stripe *stripe, unsigned int place)
 	return err;
 }
 
+/* Behind the author's object, which may be of any size, and in front of the key. */
+static void place_nodes(struct finode_table *table, struct names *names)
+{
+	const size_t align = _Alignof(struct dir_node);
+
+	names->node_offset = (table->key_offsets[0] + align - 1) / align * align;
+	table->key_offsets[0] = names->node_offset + node_size(S_IFREG);
+	table->key_offsets[1] = names->node_offset + node_size(S_IFDIR);
+}
+
 int finode__names_init(struct finode_table *table, const struct finode_config *config)
 {
 	unsigned int stripes = table->shard_count;
@@ -62,9 +72,7 @@ int finode__names_init(struct finode_table *table, const struct finode_config *c
 	}
 	table->names = names;
 	names->table = table;
-	names->node_offset = table->key_offsets[0];
-	table->key_offsets[0] += node_size(S_IFREG);
-	table->key_offsets[1] += node_size(S_IFDIR);
+	place_nodes(table, names);
 	for (; names->count < stripes; names->count++) {
 		err = stripe_init(&names->stripes[names->count], names->count);
 		if (err) {
