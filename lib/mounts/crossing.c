@@ -249,6 +249,7 @@ void finode__crossings_stats(struct finode_table *table, struct finode_stats *su
 {
 	lock_take(&table->mounts.lock);
 	sum->roots_kept = table->crossings->kept;
+	sum->bytes += sizeof(*table->crossings);
 	lock_release(&table->mounts.lock);
 }
 
