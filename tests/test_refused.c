@@ -242,12 +242,14 @@ static void test_names_that_are_none_and_flags_are_told(void **state)
 {
 	struct names_fixture n;
 	struct refusals r = {.f = &n.f};
+	struct finode *none;
 
 	(void)state;
 	names_create(&n);
 	assert_refused(&r, finode_alias_remove(n.root, "a/b"), "has a '/'");
 	assert_refused(&r, finode_alias_drop(n.root, "..", NULL), "");
 	assert_refused(&r, finode_alias_rename(n.root, "a", n.root, "", 0), "");
+	assert_refused(&r, finode_get_dir(n.f.table, FINODE_ROOT_ID, ".", &none), "");
 	next_kind(&r);
 	assert_refused(&r, finode_alias_rename(n.root, "a", n.root, "b", 64),
 		       "flags 0x40 are unknown");
@@ -261,6 +263,23 @@ static void test_names_that_are_none_and_flags_are_told(void **state)
 				    FINODE_RENAME_NOREPLACE | FINODE_RENAME_WHITEOUT),
 		0);
 	names_finish(&n);
+}
+
+static void test_a_directory_asked_for_with_what_is_no_name_is_told(void **state)
+{
+	static const char *const bad[] = {"", ".", "..", "a/b"};
+	struct fixture f;
+	struct refusals r = {.f = &f};
+	struct finode *dir;
+
+	(void)state;
+	fixture_create(&f);
+	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_refused(&r, finode_get_dir(f.table, FINODE_ROOT_ID, bad[i], &dir),
+			       "finode_get_dir(): a name is empty");
+		assert_null(dir);
+	}
+	fixture_finish(&f);
 }
 
 /* One kind does not hide another, however alike they are. */
@@ -297,6 +316,7 @@ int main(void)
 		cmocka_unit_test(test_names_and_locks_of_a_table_without_aliases_are_told),
 		cmocka_unit_test(test_locks_of_two_directories_without_aliases_are_told),
 		cmocka_unit_test(test_names_that_are_none_and_flags_are_told),
+		cmocka_unit_test(test_a_directory_asked_for_with_what_is_no_name_is_told),
 		cmocka_unit_test(test_each_kind_has_a_line_of_its_own),
 	};
 

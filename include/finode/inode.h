@@ -232,7 +232,7 @@ FINODE_API FINODE_NODISCARD struct finode *finode_get(struct finode_table *table
  * finode_get().
  * @param out  a new reference; NULL on failure
  * @return 0; -ESTALE if the nodeid names nothing; -ENOTDIR if it names no directory; what
- *         finode_name_check() returns
+ *         finode_name_check() returns, -EINVAL with a line in the log
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_get_dir(struct finode_table *table, uint64_t nodeid,

@@ -17,7 +17,8 @@ FINODE_BEGIN_DECLS
  * Checks that a name may be handed to the backend as one entry of a directory. "." and ".."
  * may not: only LOOKUP of an exporting server gets them, and it answers them without the
  * backend.
- * @return 0; -EINVAL if the name is empty, ".", ".." or has a '/'; -ENAMETOOLONG
+ * @return 0; -EINVAL if the name is empty, ".", ".." or has a '/', without a line in a log,
+ *         for there is no table that has one; -ENAMETOOLONG
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_name_check(const char *name);

@@ -293,7 +293,12 @@ int finode_get_dir(struct finode_table *table, uint64_t nodeid, const char *name
 
 	*out = err ? NULL : finode_get(table, nodeid);
 	if (err)
-		return err;
+		return err != -EINVAL
+			       ? err
+			       : finode__refuse(&table->log,
+						&table->rare.refused[REFUSED_NAME],
+						"finode_get_dir(): a name is empty, \".\", "
+						"\"..\" or has a '/'");
 	if (!*out)
 		return -ESTALE;
 	if (inode_is_dir(*out))
