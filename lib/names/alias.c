@@ -223,16 +223,26 @@ void finode__aliases_abandon(struct finode *inode, struct finode_alias **doomed)
 	}
 }
 
-void finode__aliases_end(struct finode_alias **doomed)
+__attribute__((noinline)) static void end_all(struct finode_alias *doomed)
 {
-	while (*doomed) {
-		struct finode_alias *alias = *doomed;
+	while (doomed) {
+		struct finode_alias *alias = doomed;
 		struct finode *dir = alias->dir;
 
-		*doomed = alias_core(alias)->chain;
+		doomed = alias_core(alias)->chain;
 		alias_free(alias);
 		finode_put(dir);
 	}
+}
+
+/* Apart from the rest, since mostly there are none: each step of a walk comes here. */
+void finode__aliases_end(struct finode_alias **doomed)
+{
+	struct finode_alias *first = *doomed;
+
+	*doomed = NULL;
+	if (first)
+		end_all(first);
 }
 
 /*
