@@ -173,11 +173,11 @@ static struct finode_alias *lock_superfluous(struct finode *inode, uint64_t most
 		finode__name_locks_take(locks);
 		if (name_count(inode) > most)
 			alias = finode__alias_last(inode);
+		if (!alias)
+			return NULL;
 		finode__name_locks_want(&wanted, inode);
-		if (alias) {
-			finode__name_locks_want(&wanted, alias->dir);
-			wanted.tree = inode_is_dir(inode);
-		}
+		finode__name_locks_want(&wanted, alias->dir);
+		wanted.tree = inode_is_dir(inode);
 		if (finode__name_locks_cover(locks, &wanted))
 			return alias;
 		finode__name_locks_release(locks);
