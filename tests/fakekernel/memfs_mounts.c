@@ -257,7 +257,7 @@ static int leave_volumes(struct memfs *fs, struct mem_volume *volume)
 int memfs_umount(struct memfs *fs, struct mem_volume *volume)
 {
 	FINODE_MOUNT_AUTOPUT struct finode_mount *mount = NULL;
-	/* Not finode_mount_find(): one that is being made must be detached too. */
+	/* Waits for one that is being made: that must be detached too. */
 	int err = finode_mount_obtain(finode_table_root(fs->table)->mount, &volume->id,
 				      volume, &mount, NULL);
 
