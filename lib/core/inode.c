@@ -130,7 +130,7 @@ static int find_or_create(const struct probe *probe, const struct finode_key *ke
 
 	lock_take(&shard->lock);
 	result = find_settled_locked(shard, probe, &slot);
-	if (!result)
+	if (result >= 0)
 		result = slot ? hold_found_locked(shard, key, slot, out)
 			      : create_locked(shard, probe, key, out);
 	lock_release(&shard->lock);

@@ -32,12 +32,11 @@ void finode__probe_init(struct probe *probe, const struct finode_mount *mount,
 	probe->shard = (uint16_t)(hash >> 32 & (table->shard_count - 1));
 }
 
-int finode__key_refuse(const struct finode_mount *mount, const struct finode_key *key)
+void finode__key_refuse(const struct finode_mount *mount, const struct finode_key *key)
 {
-	return finode__refuse(&mount->table->log, &mount->table->rare.refused[REFUSED_KEY],
-			      "a key needs 1 to %d bytes, this one has %zu%s",
-			      FINODE_KEY_MAX, key->size,
-			      key->bytes ? "" : " and no pointer to them");
+	finode__refuse(&mount->table->log, &mount->table->rare.refused[REFUSED_KEY],
+		       "a key needs 1 to %d bytes, this one has %zu%s", FINODE_KEY_MAX,
+		       key->size, key->bytes ? "" : " and no pointer to them");
 }
 
 /* ---- Keys ---- */
@@ -46,7 +45,7 @@ static struct key_apart *key_apart(const struct finode *inode)
 {
 	struct key_apart *apart;
 
-	memcpy(&apart, inode_key(inode), sizeof(apart));
+	memcpy(&apart, inode_key(inode), sizeof(void *));
 	return apart;
 }
 
@@ -455,7 +454,7 @@ static int key_change_locked(struct shard *from, struct shard *to, struct finode
 	key_apart_free(from, inode);
 	inode_core(inode)->hash = probe->hash;
 	inode_core(inode)->key_size = 0;
-	memcpy(inode_key(inode), &apart, sizeof(apart));
+	memcpy(inode_key(inode), &apart, sizeof(void *));
 	if (from != to)
 		shard_change_locked(from, to, inode, probe->shard);
 	return 0;

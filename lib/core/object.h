@@ -22,6 +22,7 @@
 #ifndef FINODE_LIB_OBJECT_H
 #define FINODE_LIB_OBJECT_H
 
+#include <errno.h>
 #include <sys/stat.h>
 
 #include "core/core.h"
@@ -160,15 +161,17 @@ static inline bool type_is_known(mode_t mode)
 /* Hash and shard of a key of 1 to FINODE_KEY_MAX bytes. */
 void finode__probe_init(struct probe *probe, const struct finode_mount *mount,
 			const void *bytes, size_t size);
-/* Refuses a key that cannot be one. @return -EINVAL, with a line in the log */
-int finode__key_refuse(const struct finode_mount *mount, const struct finode_key *key);
+/* Tells of a key that cannot be one, which is refused with -EINVAL. */
+void finode__key_refuse(const struct finode_mount *mount, const struct finode_key *key);
 
-/* The same for what an author gives. @return 0, or -EINVAL with a line in the log */
+/* finode__probe_init() of what an author gives. @return 0, or -EINVAL, told in the log */
 static inline int probe_key(struct probe *probe, const struct finode_mount *mount,
 			    const struct finode_key *key)
 {
-	if (!key->bytes || key->size == 0 || key->size > FINODE_KEY_MAX)
-		return finode__key_refuse(mount, key);
+	if (!key->bytes || key->size == 0 || key->size > FINODE_KEY_MAX) {
+		finode__key_refuse(mount, key);
+		return -EINVAL;
+	}
 	finode__probe_init(probe, mount, key->bytes, key->size);
 	return 0;
 }
