@@ -141,8 +141,8 @@ struct finode_ops {
 	 * and of what it has put.
 	 * It may put other inodes. If one of these was the last reference, that inode ends
 	 * after this evict() has returned: in a loop and not by recursion, so a chain of
-	 * inodes may be as long as it likes. If this thread has to wait for a key or a name
-	 * before, it ends first what it has put. Optional.
+	 * inodes may be as long as it likes. If this thread has to wait in the library for
+	 * another one, it ends first what it has put. Optional.
 	 */
 	void (*evict)(struct finode *base);
 
@@ -249,7 +249,7 @@ FINODE_API struct finode *finode_hold(struct finode *inode);
  * Consumes a reference; NULL is fine. If it was the last one, and nlookup is 0, the inode
  * is evicted by this very call, so the call may block in evict(). In a thread that is in
  * evict() of another inode of the table, the inode is evicted after that one, or before
- * the thread waits for another one in finode_obtain().
+ * the thread waits for another one in the library.
  * @since 0.1
  */
 FINODE_API void finode_put(struct finode *inode);

@@ -11,6 +11,7 @@
 
 #include "base/testing.h"
 #include "core/count.h"
+#include "core/end.h"
 #include "core/object.h"
 
 #define AT_ONCE 64 /* inodes for which a shard is locked */
@@ -77,6 +78,7 @@ int finode_mount_obtain(struct finode_mount *parent, const struct finode_mount_i
 	*out = NULL;
 	if (parent->table->ending)
 		return -ESTALE;
+	finode__end_put_off(); /* it may have to wait */
 	do {
 		result = finode__mount_obtain(parent->table, parent, id, arg, &mount);
 		if (result == MOUNT_IS_ANOTHER) {

@@ -52,37 +52,25 @@ static void push(struct ending *ending, struct finode *inode)
 	ending->next = inode_core(inode)->slot;
 }
 
-/* Takes what a link leads to out of its list: its evict() may ask for its files. */
-static struct finode *take(struct finode_table *table, uint32_t *link)
+/* Out of the list it has no file again: its evict() may ask for those. */
+static struct finode *pop(struct ending *ending)
 {
-	struct finode *inode = *link ? inode_at(table, *link) : NULL;
+	struct finode *inode = ending->next ? inode_at(ending->table, ending->next) : NULL;
 
 	if (inode) {
-		*link = inode_core(inode)->next_ended;
+		ending->next = inode_core(inode)->next_ended;
 		inode_core(inode)->files = 0;
 	}
 	return inode;
 }
 
-/* Takes the inode out of the list that it is in, if it is in one of this thread's. */
-static struct finode *take_put_off(struct ending *ending, const struct finode *inode)
+bool finode__any_put_off(void)
 {
-	struct finode_table *table = inode_table(inode);
-	uint32_t *link = &ending->next;
+	const struct ending *ending = endings;
 
-	while (*link && *link != inode_core(inode)->slot)
-		link = &inode_core(inode_at(table, *link))->next_ended;
-	return take(table, link);
-}
-
-struct finode *finode__inode_end_before(const struct finode *awaited)
-{
-	struct ending *ending = endings ? ending_of(inode_table(awaited)) : NULL;
-	struct finode *inode = ending ? take_put_off(ending, awaited) : NULL;
-
-	for (ending = endings; ending && !inode; ending = ending->outer)
-		inode = take(ending->table, &ending->next);
-	return inode;
+	while (ending && !ending->next)
+		ending = ending->outer;
+	return ending != NULL;
 }
 
 /* ---- The end of one ---- */
@@ -132,7 +120,7 @@ static void remove_evicted(struct finode *inode)
 }
 
 /* EVICTING -> nothing. */
-void finode__inode_end(struct finode *inode)
+static void end_life(struct finode *inode)
 {
 	const struct hooks *hooks = &inode_table(inode)->hooks;
 
@@ -156,10 +144,24 @@ static void end_or_put_off(struct finode *inode)
 		return;
 	}
 	endings = &ending;
-	finode__inode_end(inode);
-	while ((inode = take(table, &ending.next)))
-		finode__inode_end(inode);
+	end_life(inode);
+	while ((inode = pop(&ending)))
+		end_life(inode);
 	endings = ending.outer;
+}
+
+void finode__end_put_off(void)
+{
+	struct ending *ending = endings;
+
+	/* One that ends may add to any of the lists. */
+	while (ending) {
+		struct finode *inode = pop(ending);
+
+		if (inode)
+			end_life(inode);
+		ending = inode ? endings : ending->outer;
+	}
 }
 
 /* ---- References ---- */

@@ -3,6 +3,8 @@
 #ifndef FINODE_LIB_END_H
 #define FINODE_LIB_END_H
 
+#include <stdbool.h>
+
 #include "core/slots.h"
 
 struct finode;
@@ -22,16 +24,13 @@ void finode__inode_retire_found(struct finode *inode, const struct probe *probe,
 				const struct finode_key *key, bool alike);
 
 /*
- * This thread is about to wait for the end of an inode, or for its init(), with a lock held
- * or not. What it has put off until the evict() that it runs has returned is to end before:
- * nobody else brings it about, and whom it waits for may be waiting for it, too.
- * @return the inode itself, if that is put off, or another one that is: for
- *         finode__inode_end(), with no lock held, and then the caller looks again; NULL if
- *         there is nothing to be done but to wait
+ * This thread is about to wait for another one. What it has put off until the evict() that
+ * it runs has returned is to end before: nobody else brings it about, and whom it waits for
+ * may be waiting for it, too. So who has to wait asks, with a lock held or not; and if
+ * there is anything, lets go of the lock, ends it, and looks again.
  */
-struct finode *finode__inode_end_before(const struct finode *awaited);
-/* Ends what that has returned: EVICTING -> nothing. */
-void finode__inode_end(struct finode *inode);
+bool finode__any_put_off(void);
+void finode__end_put_off(void);
 
 /*
  * The end of a table: evicts the root, what that has put, and what somebody should have

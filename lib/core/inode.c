@@ -55,19 +55,16 @@ static int call_match(struct finode *inode, void *arg)
 }
 
 /*
- * Waits for a change of an inode that is not LIVE, or brings its end about; the lock is
- * released meanwhile. @return 0, or -EDEADLK
+ * Waits for a change of an inode that is not LIVE; the lock is released meanwhile.
+ * @return 0, or -EDEADLK
  */
 static int settle_locked(struct shard *shard, const struct finode *inode)
 {
-	struct finode *ends;
-
 	if (finode__in_callback_for(inode))
 		return -EDEADLK;
-	ends = finode__inode_end_before(inode);
-	if (ends) {
+	if (finode__any_put_off()) {
 		lock_release(&shard->lock);
-		finode__inode_end(ends);
+		finode__end_put_off();
 		lock_take(&shard->lock);
 		return 0;
 	}

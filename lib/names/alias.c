@@ -278,19 +278,16 @@ static struct finode *find_held(struct finode *dir, const char *name)
 }
 
 /*
- * Waits for the end of an inode that is EVICTING, or brings it about; the stripe is
- * released meanwhile. @return 0, or -EDEADLK
+ * Waits for the end of an inode that is EVICTING; the stripe is released meanwhile.
+ * @return 0, or -EDEADLK
  */
 static int settle_locked(struct stripe *stripe, const struct finode *inode)
 {
-	struct finode *ends;
-
 	if (finode__in_callback_for(inode))
 		return -EDEADLK;
-	ends = finode__inode_end_before(inode);
-	if (ends) {
+	if (finode__any_put_off()) {
 		lock_release(&stripe->lock);
-		finode__inode_end(ends);
+		finode__end_put_off();
 		lock_take(&stripe->lock);
 		return 0;
 	}

@@ -24,8 +24,9 @@
 #include <pthread.h>
 #include <semaphore.h>
 
-#include "names/names.h"
 #include "base/testing.h"
+#include "core/end.h"
+#include "names/names.h"
 
 #define CHANGING UINT32_MAX /* as the number of sharers */
 
@@ -108,6 +109,11 @@ static void await_admission(struct dir_waiter *waiter)
 	pthread_setcancelstate(cancelable, NULL);
 }
 
+static bool must_wait_locked(const struct dir_node *node, bool changes)
+{
+	return node->waiters || !admissible_locked(node, changes);
+}
+
 static void enter(struct finode *dir, bool changes)
 {
 	struct dir_waiter waiter = {.changes = changes};
@@ -116,7 +122,11 @@ static void enter(struct finode *dir, bool changes)
 	bool waits;
 
 	lock_take(&stripe->lock);
-	waits = node->waiters || !admissible_locked(node, changes);
+	while ((waits = must_wait_locked(node, changes)) && finode__any_put_off()) {
+		lock_release(&stripe->lock);
+		finode__end_put_off();
+		lock_take(&stripe->lock);
+	}
 	if (waits) {
 		sem_init(&waiter.admitted, 0, 0);
 		join_locked(node, &waiter);

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "base/testing.h"
+#include "core/end.h"
 #include "finode/unlink.h"
 #include "names/alias.h"
 
@@ -16,6 +17,12 @@
 static void settle_locked(struct stripe *stripe, const struct name_node *node)
 {
 	while (node->backing == BACKING_UNLINKING || node->backing == BACKING_REBINDING) {
+		if (finode__any_put_off()) {
+			lock_release(&stripe->lock);
+			finode__end_put_off();
+			lock_take(&stripe->lock);
+			continue;
+		}
 		FINODE_YIELD("waits: backing, locked");
 		lock_wait(&stripe->lock, &stripe->changed);
 	}
@@ -168,6 +175,7 @@ bool finode_unlinked(struct finode *inode)
 			       (unsigned long long)pinned[pinned_count - 1].nodeid);
 		return false;
 	}
+	finode__end_put_off(); /* it may have to wait */
 	stripe = stripe_of(inode);
 	node = name_node(inode);
 	lock_take(&stripe->lock);
