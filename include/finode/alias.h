@@ -170,7 +170,8 @@ FINODE_API FINODE_NODISCARD int finode_alias_rename(struct finode *olddir,
  *         -EINVAL for a mode without a known type, with a line in the log; -ENOMEM;
  *         -EDEADLK when called from init() or evict() of what has the name; -ESTALE if a
  *         rename or an addition gave the name to another inode while init() ran, or the
- *         mount was detached: look up again; -EOVERFLOW; -EIO if a callback returned what
+ *         mount was detached: look up again; -ESTALE while the table is destroyed;
+ *         -EOVERFLOW; -EIO if a callback returned what
  *         it must not; else what init(), match() or rebind() returned. If it fails after
  *         the inode's init() has returned 0, evict() runs before it returns.
  * @since 0.1

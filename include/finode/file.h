@@ -82,9 +82,9 @@ struct finode_file_ops {
  * @param arg  for init()
  * @param out  a new reference, beside that one; NULL on failure
  * @return 0; -ENOMEM, with nothing left behind; -EINVAL if the table has no file_ops,
- *         with a line in the log; -ESTALE if the backing object was released (unlink.h);
- *         -EIO if init() returned what it must not; -EOVERFLOW for 2^31 references to the
- *         inode at once; else what init() returned
+ *         with a line in the log; -ESTALE if the backing object was released (unlink.h),
+ *         or the table is being destroyed; -EIO if init() returned what it must not;
+ *         -EOVERFLOW for 2^31 references to the inode at once; else what init() returned
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_file_open(struct finode *inode, void *arg,

@@ -90,11 +90,15 @@ FINODE_API FINODE_NODISCARD int finode_table_create(const struct finode_config *
  * FORGET (guarantee J), then frees the table. NULL is fine. No other thread may use the
  * table.
  *
- * Inodes that nobody holds end first, then the root, then what these have put in their
- * evict(): so a directory may hold its children. References that are left then are mistakes
- * of the author's: each is reported in the log, and the inode is evicted all the same. From
- * the end of the root on, memory is freed only when all evict()s have returned: one evict()
- * may look at, and put, what another one has ended. docs/lifecycle.md has the whole order.
+ * From the beginning nothing new comes into the table: what an evict() then wants to obtain
+ * or to open is -ESTALE. Inodes that nobody holds end first, then the root, then what these
+ * have put in their evict(): so a directory may hold its children. The memory of inodes and
+ * mounts is freed when all evict()s have returned: one evict() may look at, and put, what
+ * another one has ended. docs/lifecycle.md has the whole order.
+ *
+ * References that are left then are mistakes of the author's, as are objects that hold each
+ * other in a circle: each is reported in the log, and its inode, file or mount ends all the
+ * same, once.
  * @since 0.1
  */
 FINODE_API void finode_table_destroy(struct finode_table *table);

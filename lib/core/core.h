@@ -97,6 +97,14 @@ struct rare_events {
 	_Atomic uint64_t refused[REFUSALS];
 };
 
+/* How far finode_table_destroy() has come: see end.c. */
+enum table_end {
+	TABLE_LIVES,
+	TABLE_ENDS,	 /* nothing new comes; inodes and mounts keep their memory */
+	TABLE_ROOT_ENDS, /* the table puts its root */
+	TABLE_TAKES_ALL	 /* references are taken from those who still have them */
+};
+
 struct mount_core;
 
 /* See mount.h. */
@@ -111,6 +119,7 @@ struct mounts {
 	/* protected by lock */
 	struct mount_core *by_id;
 	struct finode_mount *last;
+	struct finode_mount *graves;	  /* their memory is freed last; see end.c */
 	struct number_prefixes *prefixes; /* of mounts/ino.c */
 	uint64_t bytes, serials;
 	uint64_t created, evicted, detached;
@@ -135,9 +144,10 @@ struct finode_table {
 	void *shards_memory;
 	struct finode *root;
 
-	/* finode_table_destroy() is under way; see end.c */
-	bool ending;
-	uint32_t graves; /* the first of the inodes whose memory is freed last */
+	/* of the one thread that destroys the table */
+	enum table_end end;
+	uint32_t graves;      /* slots of inodes and of files whose memory is freed last: */
+	uint32_t file_graves; /* the first of each */
 
 	/* locks of their own */
 	struct slots inodes;

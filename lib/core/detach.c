@@ -76,7 +76,7 @@ int finode_mount_obtain(struct finode_mount *parent, const struct finode_mount_i
 	int result;
 
 	*out = NULL;
-	if (parent->table->ending)
+	if (parent->table->end != TABLE_LIVES)
 		return -ESTALE;
 	finode__end_put_off(); /* it may have to wait */
 	do {

@@ -17,12 +17,13 @@
  *     thread has a list of the ends that it has put off. A thread that has to wait for
  *     another one ends all of them before, so that nobody waits for who waits.
  *   - While a table is destroyed no memory is freed before the last evict() has returned:
- *     what an author holds may be put in any order.
+ *     objects may use, and put, what they hold in any order.
  */
 #include "core/end.h"
 
 #include "base/callback.h"
 #include "base/testing.h"
+#include "core/mounts.h"
 #include "core/object.h"
 
 /* An end that is under way on this thread, and what is to follow it. */
@@ -89,12 +90,11 @@ static void call_evict(struct finode *inode)
 }
 
 /*
- * While the table ends, what was evicted keeps its memory: see finode__inodes_end(). It has
- * left its mount, which goes with its last inode as ever.
+ * While the table ends, what was evicted keeps its memory. It has left its mount, which is
+ * evicted with its last inode as ever, and keeps its memory, too.
  */
 static void bury_locked(struct finode_table *table, struct finode *inode)
 {
-	inode->mount = table->mounts.first;
 	inode_core(inode)->next_ended = table->graves;
 	table->graves = inode_core(inode)->slot;
 }
@@ -110,7 +110,7 @@ static void remove_evicted(struct finode *inode)
 	if (inode->library_flags & INODE_NOT_INDEXED)
 		shard->not_indexed--;
 	left = finode__inode_leave_locked(shard, inode);
-	if (table->ending)
+	if (table->end != TABLE_LIVES)
 		bury_locked(table, inode);
 	else
 		finode__inode_free_locked(shard, inode);
@@ -194,8 +194,8 @@ static bool put_last(struct finode *inode, struct slot *slot)
 
 static void put_not_held(struct finode *inode)
 {
-	/* At the end of a table, what somebody held was taken from them. */
-	if (inode_table(inode)->ending)
+	/* At the end of a table what somebody held was taken from them. */
+	if (inode_table(inode)->end == TABLE_TAKES_ALL)
 		return;
 	finode__misuse(&inode_table(inode)->log,
 		       "finode_put() of nodeid %#llx without a reference to it%s",
@@ -206,7 +206,7 @@ static void put_not_held(struct finode *inode)
 void finode__put_slowly(struct finode *inode, struct slot *slot, enum slots_put result)
 {
 	if (result == SLOTS_PUT_NOT_HELD ||
-	    (inode_is_root(inode) && !inode_table(inode)->ending))
+	    (inode_is_root(inode) && inode_table(inode)->end < TABLE_ROOT_ENDS))
 		put_not_held(inode);
 	else if (put_last(inode, slot))
 		end_or_put_off(inode);
@@ -272,16 +272,27 @@ void finode__inode_retire_found(struct finode *inode, const struct probe *probe,
 
 /* ---- The end of a table ---- */
 
+void finode__table_close(struct finode_table *table)
+{
+	table->end = TABLE_ENDS;
+	finode__mounts_close(table);
+}
+
+void finode__root_end(struct finode_table *table)
+{
+	table->end = TABLE_ROOT_ENDS;
+	finode_put(table->root);
+	table->end = TABLE_TAKES_ALL;
+}
+
 /* Takes all references from an inode, whose last one the caller has. */
 static void end_held(struct finode *inode)
 {
-	const unsigned int held = slot_refs(inode_slot(inode)) - 1;
 	struct shard *shard;
 
-	if (held > 0)
-		finode__misuse(&inode_table(inode)->log,
-			       "end of the table: nodeid %#llx still has %u references",
-			       (unsigned long long)inode->nodeid, held);
+	finode__misuse(&inode_table(inode)->log,
+		       "end of the table: nodeid %#llx still has %u references",
+		       (unsigned long long)inode->nodeid, slot_refs(inode_slot(inode)) - 1);
 	shard = inode_shard_lock(inode);
 	slots_revoke(inode_slot(inode), inode->nodeid);
 	inode->library_state = LIFE_EVICTING;
@@ -289,14 +300,11 @@ static void end_held(struct finode *inode)
 	end_or_put_off(inode);
 }
 
-void finode__inodes_end(struct finode_table *table)
+void finode__inodes_end_held(struct finode_table *table)
 {
 	struct finode *inode;
 	uint64_t cursor = 0;
 
-	table->ending = true;
-	finode__mounts_close(table);
-	finode_put(table->root);
 	while ((inode = finode__slots_next(&table->inodes, &cursor)))
 		end_held(inode);
 }

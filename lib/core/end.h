@@ -33,11 +33,15 @@ bool finode__any_put_off(void);
 void finode__end_put_off(void);
 
 /*
- * The end of a table: evicts the root, what that has put, and what somebody should have
- * put. Their memory is there until it is freed, when all evict()s have returned, those of
- * mounts too.
+ * The end of a table, step by step. From the first one on nothing new comes into it, and
+ * the memory of inodes and mounts stays.
  */
-void finode__inodes_end(struct finode_table *table);
+void finode__table_close(struct finode_table *table);
+/* Puts the root, which may hold all the others. */
+void finode__root_end(struct finode_table *table);
+/* Evicts what is left; somebody should have put it. */
+void finode__inodes_end_held(struct finode_table *table);
+/* All evict()s have returned, those of mounts too. */
 void finode__inodes_free(struct finode_table *table);
 
 #endif

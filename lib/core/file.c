@@ -96,18 +96,25 @@ static int file_create(struct finode *inode, struct finode_file **out)
 	return err;
 }
 
-static void file_destroy(struct finode_file *file)
+/* The file is not in the list of its inode any more. */
+static void file_free(struct shard *shard, struct finode_file *file)
 {
 	struct finode_table *table = inode_table(file->inode);
 	const struct finode_file_ops *ops = &table->file_ops;
-	struct shard *shard = inode_shard_lock(file->inode);
 
-	shard->files--;
-	list_remove_locked(file->inode, file);
 	finode__slots_free(&table->files, &shard->file_pool, file->fh);
 	memory_put_aligned(&table->allocator, &shard->bytes,
 			   (char *)file - ops->base_offset, ops->object_size,
 			   ops->object_align);
+}
+
+static void file_destroy(struct finode_file *file)
+{
+	struct shard *shard = inode_shard_lock(file->inode);
+
+	shard->files--;
+	list_remove_locked(file->inode, file);
+	file_free(shard, file);
 	lock_release(&shard->lock);
 }
 
@@ -154,6 +161,8 @@ int finode_file_open(struct finode *inode, void *arg, struct finode_file **out)
 		return finode__refuse(&table->log, &table->rare.refused[REFUSED_FILE],
 				      "finode_file_open() in a table without "
 				      "config.file_ops");
+	if (table->end != TABLE_LIVES)
+		return -ESTALE;
 	if (!finode_hold(inode))
 		return -EOVERFLOW;
 	err = backing_opens(inode);
@@ -196,18 +205,35 @@ struct finode_file *finode_file_get(struct finode_table *table, uint64_t fh)
 	return file;
 }
 
-/* Nobody can reach the file any more. */
-static void file_end(struct finode_file *file)
+static void call_release(struct finode_file *file)
 {
 	const struct finode_file_ops *ops = &inode_table(file->inode)->file_ops;
-	struct finode *inode = file->inode;
 
 	finode__lock_check_none_held("a file's release()");
 	if (ops->release)
 		ops->release(file);
+}
+
+/* Nobody can reach the file any more. */
+static void file_end(struct finode_file *file)
+{
+	struct finode *inode = file->inode;
+
+	call_release(file);
 	file_destroy(file);
 	backing_closed(inode);
 	finode_put(inode);
+}
+
+static void put_not_held(const struct finode_file *file)
+{
+	const struct finode_table *table = inode_table(file->inode);
+
+	/* At the end of a table what somebody held was taken from them. */
+	if (table->end != TABLE_TAKES_ALL)
+		finode__misuse(&table->log,
+			       "finode_file_put() of fh %#llx without a reference to it",
+			       (unsigned long long)file->fh);
 }
 
 void finode_file_put(struct finode_file *file)
@@ -226,9 +252,7 @@ void finode_file_put(struct finode_file *file)
 			file_end(file);
 		break;
 	case SLOTS_PUT_NOT_HELD:
-		finode__misuse(&inode_table(file->inode)->log,
-			       "finode_file_put() of fh %#llx without a reference to it",
-			       (unsigned long long)file->fh);
+		put_not_held(file);
 		break;
 	}
 }
@@ -281,8 +305,35 @@ bool finode_is_open(struct finode *inode)
 	return file != NULL;
 }
 
+/* ---- The end of a table ---- */
+
 void finode__file_end_held(struct finode_file *file)
 {
+	struct finode *inode = file->inode;
+	struct finode_table *table = inode_table(inode);
+	struct shard *shard;
+
 	slots_revoke(file_slot(file), file->fh);
-	file_end(file);
+	call_release(file);
+	shard = inode_shard_lock(inode);
+	shard->files--;
+	list_remove_locked(inode, file);
+	file_core(file)->older = table->file_graves;
+	table->file_graves = slots_number(file->fh);
+	lock_release(&shard->lock);
+	backing_closed(inode);
+	finode_put(inode);
+}
+
+void finode__files_free(struct finode_table *table)
+{
+	struct finode_file *file;
+
+	while ((file = file_at(table, table->file_graves))) {
+		struct shard *shard = inode_shard_lock(file->inode);
+
+		table->file_graves = file_core(file)->older;
+		file_free(shard, file);
+		lock_release(&shard->lock);
+	}
 }

@@ -211,6 +211,13 @@ static int create_locked(struct finode_table *table, struct finode_mount *parent
 	return 0;
 }
 
+/* While the table ends, mounts keep their memory as inodes do: see end.c. */
+static void bury_locked(struct mounts *mounts, struct finode_mount *mount)
+{
+	mount_core(mount)->next = mounts->graves;
+	mounts->graves = mount;
+}
+
 /* @return the parent, to be put */
 static struct finode_mount *remove_locked(struct finode_mount *mount)
 {
@@ -222,7 +229,10 @@ static struct finode_mount *remove_locked(struct finode_mount *mount)
 	if (table->hooks.mount_ends_locked)
 		table->hooks.mount_ends_locked(mount);
 	cut_locked(&table->mounts, mount);
-	mount_free(table, mount);
+	if (table->end == TABLE_LIVES)
+		mount_free(table, mount);
+	else
+		bury_locked(&table->mounts, mount);
 	pthread_cond_broadcast(&table->mounts.changed);
 	return parent;
 }
@@ -368,6 +378,14 @@ static bool put_last(struct finode_mount *mount)
 	return last;
 }
 
+static void put_not_held(const struct finode_mount *mount)
+{
+	/* At the end of a table what somebody held was taken from them. */
+	if (mount->table->end != TABLE_TAKES_ALL)
+		finode__misuse(&mount->table->log,
+			       "finode_mount_put() of a mount without a reference");
+}
+
 /* With the last reference to a mount goes one to its parent: a loop, not a recursion. */
 void finode_mount_put(struct finode_mount *mount)
 {
@@ -378,8 +396,7 @@ void finode_mount_put(struct finode_mount *mount)
 			return;
 		if (atomic_load_explicit(&core->refs, memory_order_relaxed) == 0 ||
 		    mount_is_first(mount)) {
-			finode__misuse(&mount->table->log,
-				       "finode_mount_put() of a mount without a reference");
+			put_not_held(mount);
 			return;
 		}
 		if (!put_last(mount))
@@ -414,133 +431,25 @@ bool finode__mount_mark_detached(struct finode_mount *mount)
 	return marked;
 }
 
-void finode__mounts_close(struct finode_table *table)
+/* ---- The end of a table ---- */
+
+struct finode_mount *finode__mount_end_held(struct finode_mount *mount)
 {
-	struct mounts *mounts = &table->mounts;
+	struct mount_core *core = mount_core(mount);
 
-	lock_take(&mounts->lock);
-	for (struct finode_mount *mount = mounts->first; mount;
-	     mount = mount_core(mount)->next)
-		if (!mount_is_detached(mount))
-			atomic_store_explicit(&mount_core(mount)->detached, MOUNT_CLOSED,
-					      memory_order_seq_cst);
-	lock_release(&mounts->lock);
-}
-
-/* ---- All of them ---- */
-
-struct finode_mount *finode__mounts_next(struct finode_table *table,
-					 struct finode_mount *previous)
-{
-	struct mounts *mounts = &table->mounts;
-	struct finode_mount *next;
-
-	lock_take(&mounts->lock);
-	next = previous ? mount_core(previous)->next : mounts->first;
-	while (next && mount_core(next)->state != LIFE_LIVE)
-		next = mount_core(next)->next;
-	if (next)
-		finode_mount_hold(next);
-	lock_release(&mounts->lock);
-	finode_mount_put(previous);
-	return next;
-}
-
-/* What is wrong with the author's ops; NULL if nothing is. They are copied. */
-static const char *copy_ops(struct finode_mount_ops *to, const struct finode_mount_ops *ops)
-{
-	const char *fault = finode__abi_copy(to, sizeof(*to), ops, ops->ops_size,
-					     ABI_UP_TO(struct finode_mount_ops, base_size));
-	const struct abi_object object = {to->object_size, to->object_align,
-					  to->base_offset, to->base_size};
-
-	return fault ? fault
-		     : finode__abi_object_fault(&object, sizeof(struct finode_mount),
-						_Alignof(struct finode_mount));
-}
-
-int finode__mounts_init(struct finode_table *table, const struct finode_config *config)
-{
-	/* For authors who have nothing of their own to keep. */
-	static const struct finode_mount_ops plain = {
-		.ops_size = sizeof(plain),
-		.object_size = sizeof(struct finode_mount),
-		.object_align = _Alignof(struct finode_mount),
-		.base_size = sizeof(struct finode_mount),
-	};
-	struct mounts *mounts = &table->mounts;
-	const char *fault =
-		copy_ops(&mounts->ops, config->mount_ops ? config->mount_ops : &plain);
-	int err;
-
-	if (fault)
-		return finode__refuse(&table->log, &table->rare.refused[REFUSED_CONFIG],
-				      "config.mount_ops%s", fault);
-	err = finode__lock_init(&mounts->lock, LOCK_RANK_MOUNTS);
-	if (err)
-		return err;
-	err = -pthread_cond_init(&mounts->changed, NULL);
-	if (err)
-		finode__lock_finish(&mounts->lock);
-	return err;
-}
-
-void finode__mounts_finish(struct finode_table *table)
-{
-	struct mounts *mounts = &table->mounts;
-
-	pthread_cond_destroy(&mounts->changed);
-	finode__lock_finish(&mounts->lock);
-}
-
-void finode__mounts_end_held(struct finode_table *table)
-{
-	struct mounts *mounts = &table->mounts;
-	struct finode_mount *mount;
-
-	/* From the last to the first: children come after their parents. */
-	while ((mount = mounts->last) != mounts->first) {
-		finode__misuse(&table->log,
-			       "end of the table: mount %llx:%llx still has %u references",
-			       (unsigned long long)mount->id.word[0],
-			       (unsigned long long)mount->id.word[1],
-			       mount_core(mount)->refs);
-		mount_core(mount)->state = LIFE_EVICTING;
-		finode_mount_put(end_life(mount));
-	}
-}
-
-void finode__mounts_end_first(struct finode_table *table)
-{
-	struct mounts *mounts = &table->mounts;
-	struct mount_core *core = mount_core(mounts->first);
-
-	if (core->refs != 1)
-		finode__misuse(&table->log,
-			       "end of the table: its first mount still has %u references",
-			       core->refs - 1);
+	atomic_store_explicit(&core->refs, 0, memory_order_relaxed);
 	core->state = LIFE_EVICTING;
-	call_evict(mounts->first);
+	return end_life(mount);
 }
 
-void finode__mounts_free_first(struct finode_table *table)
+void finode__mounts_free(struct finode_table *table)
 {
 	struct mounts *mounts = &table->mounts;
 
-	lock_take(&mounts->lock);
-	remove_locked(mounts->first);
-	lock_release(&mounts->lock);
-}
+	while (mounts->graves) {
+		struct finode_mount *mount = mounts->graves;
 
-void finode__mounts_stats(struct finode_table *table, struct finode_stats *sum)
-{
-	struct mounts *mounts = &table->mounts;
-
-	lock_take(&mounts->lock);
-	sum->mounts = mounts->created - mounts->evicted;
-	sum->mounts_created = mounts->created;
-	sum->mounts_evicted = mounts->evicted;
-	sum->mounts_detached = mounts->detached;
-	sum->bytes += mounts->bytes;
-	lock_release(&mounts->lock);
+		mounts->graves = mount_core(mount)->next;
+		mount_free(table, mount);
+	}
 }

@@ -91,10 +91,6 @@ static inline uint32_t *mount_head(struct finode_mount *mount, const struct shar
 	return &mount_core(mount)->heads[shard - mount->table->shards];
 }
 
-int finode__mounts_init(struct finode_table *table, const struct finode_config *config);
-void finode__mounts_finish(struct finode_table *table);
-void finode__mounts_stats(struct finode_table *table, struct finode_stats *sum);
-
 /* What came of finode__mount_obtain(). */
 enum mount_found { MOUNT_FOUND, MOUNT_MADE, MOUNT_IS_ANOTHER };
 
@@ -110,20 +106,12 @@ int finode__mount_obtain(struct finode_table *table, struct finode_mount *parent
 /* Marks it, so that it gets nothing new. @return false if it cannot be or has been */
 bool finode__mount_mark_detached(struct finode_mount *mount);
 
-/* The table ends: nothing comes into any mount any more. */
-void finode__mounts_close(struct finode_table *table);
-
 /*
- * Walks the mounts that have references, in the order of their making. Puts `previous`,
- * NULL to start. @return a mount with a reference taken, or NULL at the end
+ * For the end of a table: takes all references from a mount, and evicts it. @return the
+ * parent, to be put
  */
-struct finode_mount *finode__mounts_next(struct finode_table *table,
-					 struct finode_mount *previous);
-
-/* For the end of a table: mounts that the author still holds are reported, and evicted. */
-void finode__mounts_end_held(struct finode_table *table);
-/* The same for the first one, which the table has held; it is there until it is freed. */
-void finode__mounts_end_first(struct finode_table *table);
-void finode__mounts_free_first(struct finode_table *table);
+struct finode_mount *finode__mount_end_held(struct finode_mount *mount);
+/* All evict()s have returned: frees the memory that a table which ends has kept. */
+void finode__mounts_free(struct finode_table *table);
 
 #endif

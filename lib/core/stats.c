@@ -4,7 +4,7 @@
  * table for what is rare, and in the parts that build on the core.
  */
 #include "base/abi.h"
-#include "core/mount.h"
+#include "core/mounts.h"
 
 static uint64_t rare(_Atomic uint64_t *counter)
 {

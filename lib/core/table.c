@@ -17,6 +17,7 @@
 #include "core/count.h"
 #include "core/end.h"
 #include "core/file.h"
+#include "core/mounts.h"
 #include "core/object.h"
 #include "finode/version.h"
 
@@ -254,10 +255,8 @@ static int root_init(struct finode_table *table, const struct finode_config *con
 		return err;
 	key.generation = 0u - table->generation;
 	err = finode_obtain(table->mounts.first, key, config->root_arg, &table->root, NULL);
-	if (err) {
+	if (err)
 		finode__mounts_end_first(table);
-		finode__mounts_free_first(table);
-	}
 	return err;
 }
 
@@ -352,8 +351,8 @@ void finode_table_forget_all(struct finode_table *table)
 	}
 }
 
-/* Reports and ends the files that somebody should have put before the table's end. */
-static void files_end(struct finode_table *table)
+/* Reports and ends the files that somebody should have put. */
+static void files_end_held(struct finode_table *table)
 {
 	struct finode_file *file;
 	uint64_t cursor = 0;
@@ -371,16 +370,19 @@ void finode_table_destroy(struct finode_table *table)
 {
 	if (!table)
 		return;
+	finode__table_close(table);
 	finode_table_forget_all(table);
 	for (const struct table_part *const *part = table->parts; *part; part++)
 		if ((*part)->end)
 			(*part)->end(table);
-	files_end(table);
-	finode__inodes_end(table);
+	finode__root_end(table);
+	files_end_held(table);
+	finode__inodes_end_held(table);
 	finode__mounts_end_held(table);
 	finode__mounts_end_first(table);
+	finode__files_free(table);
 	finode__inodes_free(table);
-	finode__mounts_free_first(table);
+	finode__mounts_free(table);
 	parts_finish(table, count_parts(table));
 	core_finish(table);
 	table_free(table);

@@ -26,6 +26,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/testing.h"
+#include "core/mounts.h"
 #include "core/object.h"
 
 /* ---- Announcing ---- */

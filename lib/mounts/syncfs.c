@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "core/mount.h"
+#include "core/mounts.h"
 #include "mounts/crossing.h"
 
 /* Does the kernel sync this one by itself, if it syncs all it knows? */

@@ -213,13 +213,29 @@ void finode__alias_renew(struct finode_alias *alias)
 	ring_add(node, alias);
 }
 
-void finode__aliases_abandon(struct finode *inode, struct finode_alias **doomed)
+void finode__aliases_abandon(struct finode *inode)
 {
+	struct names *names = names_of(inode);
 	struct finode_alias *alias;
 
 	while ((alias = name_node(inode)->aliases)) {
 		ring_remove(name_node(inode), alias);
-		finode__alias_doom(alias, doomed);
+		atomic_store_explicit(&alias_core(alias)->holds, 0, memory_order_relaxed);
+		alias_core(alias)->chain = names->abandoned;
+		names->abandoned = alias;
+		finode_put(alias->dir);
+	}
+}
+
+void finode__aliases_free_abandoned(struct names *names)
+{
+	struct finode_alias *alias;
+	uint64_t uncounted = 0;
+
+	while ((alias = names->abandoned)) {
+		names->abandoned = alias_core(alias)->chain;
+		memory_put(&names->table->allocator, &uncounted, alias,
+			   alias_size(alias->name));
 	}
 }
 
@@ -340,12 +356,19 @@ static struct finode_alias *next_attached(const struct finode *inode,
 	return alias;
 }
 
+static bool alias_is_abandoned(struct finode_alias *alias)
+{
+	return atomic_load_explicit(&alias_core(alias)->holds, memory_order_relaxed) == 0;
+}
+
 struct finode_alias *finode__alias_step(struct finode *inode, struct finode_alias *previous,
 					bool further)
 {
 	struct finode_alias *doomed = NULL, *next = NULL;
 	struct stripe *stripe = stripe_of(inode);
 
+	if (previous && alias_is_abandoned(previous))
+		return NULL;
 	lock_take(&stripe->lock);
 	if (further)
 		next = previous ? next_attached(inode, previous)

@@ -40,10 +40,11 @@ void finode__alias_detach(struct finode_alias *alias, struct finode_alias **doom
 void finode__alias_renew(struct finode_alias *alias);
 void finode__alias_doom(struct finode_alias *alias, struct finode_alias **doomed);
 /*
- * Dooms what is left in the ring of an inode that is being evicted: nobody has a reference
- * to it, so who held an alias of it has forgotten that.
+ * The end of a table takes an inode from whoever still has it, and so its aliases, which
+ * are not attached any more. They may still be put: their memory stays until the end.
  */
-void finode__aliases_abandon(struct finode *inode, struct finode_alias **doomed);
+void finode__aliases_abandon(struct finode *inode);
+void finode__aliases_free_abandoned(struct names *names);
 /* Ends all of them, and puts their directories. No lock is held. May evict. */
 void finode__aliases_end(struct finode_alias **doomed);
 

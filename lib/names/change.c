@@ -205,7 +205,7 @@ void finode__aliases_detach(struct finode *inode, struct finode_alias **doomed)
 {
 	finode__aliases_trim(inode, 0, doomed);
 	if (inode->library_state == LIFE_EVICTING)
-		finode__aliases_abandon(inode, doomed);
+		finode__aliases_abandon(inode);
 }
 
 /*

@@ -54,7 +54,8 @@ struct names {
 	struct lock tree;
 	_Atomic uint64_t tree_changes;
 	_Atomic uint64_t refused;
-	uint32_t marks; /* of finode_table_check(); protected by tree */
+	uint32_t marks;			/* of finode_table_check(); protected by tree */
+	struct finode_alias *abandoned; /* by the end of the table: see alias.h */
 	struct stripe stripes[];
 };
 

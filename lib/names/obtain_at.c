@@ -133,6 +133,8 @@ int finode_obtain_at(struct finode *dir, const char *name, mode_t mode, void *ar
 		return finode__refuse(&table->log, &table->rare.refused[REFUSED_TYPE],
 				      "finode_obtain_at(): mode %#o is of no type",
 				      (unsigned int)mode);
+	if (mount_is_detached(dir->mount))
+		return -ESTALE;
 	hash = finode__name_hash(names_of(dir), name);
 	do
 		result = obtain_once(dir, name, hash, mode, arg, out);

@@ -62,6 +62,13 @@ static int part_init(struct finode_table *table, const struct finode_config *con
 	return err;
 }
 
+static void part_finish(struct finode_table *table)
+{
+	if (table->names)
+		finode__aliases_free_abandoned(table->names);
+	finode__names_finish(table);
+}
+
 /* No name is left, and no reference of one. */
 static void part_end(struct finode_table *table)
 {
@@ -78,7 +85,7 @@ static void part_end(struct finode_table *table)
 
 const struct table_part finode__names_part = {
 	.init = part_init,
-	.finish = finode__names_finish,
+	.finish = part_finish,
 	.retired = inode_retired,
 	.end = part_end,
 	.stats = finode__names_stats,

@@ -2,6 +2,7 @@
 #include "mounts_fixture.h"
 
 #include "core/mount.h"
+#include "core/mounts.h"
 #include "mounts/crossing.h"
 
 #define PLACE_CANARY 0x91aceu
@@ -49,6 +50,8 @@ static void place_evict(struct finode_mount *base)
 		m->broken++;
 	if (m->evict_gate)
 		gate_pass(m->evict_gate);
+	if (m->in_evict)
+		m->in_evict(base);
 	place->canary = 0;
 	m->evicts++;
 }

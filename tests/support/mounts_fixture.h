@@ -24,6 +24,7 @@ struct mounts_fixture {
 	_Atomic int init_error, match_says, sync_error;
 	uint64_t failing; /* value of the mount whose sync() fails, 0: every one */
 	struct gate *init_gate, *evict_gate;
+	void (*in_evict)(struct finode_mount *); /* called in the middle of evict() */
 	char synced[64]; /* a letter for each mount that was synced, by value: 'a' is 1 */
 };
 
