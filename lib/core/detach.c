@@ -48,6 +48,8 @@ static void detach_shard(struct finode_mount *mount, struct shard *shard)
 
 	do {
 		count = take_some(mount, shard, taken);
+		if (count > 0)
+			FINODE_YIELD("detach: taken");
 		for (unsigned int i = 0; i < count; i++) {
 			finode_retire(taken[i]);
 			finode__count_disown(taken[i]);

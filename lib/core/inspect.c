@@ -11,6 +11,34 @@
 #include "core/object.h"
 #include "core/verdict.h"
 
+/* Is what a link names in the same list, and leads back to the inode? */
+static bool is_neighbour(const struct shard *shard, const struct finode *inode,
+			 const struct finode *beside, uint32_t back)
+{
+	return beside->mount == inode->mount && inode_shard(beside) == shard &&
+	       !(beside->library_flags & INODE_DETACHED) && back == inode_core(inode)->slot;
+}
+
+/* In a mount other than the first, each inode is where the mount's list in its shard says.
+ */
+static bool is_listed_locked(struct shard *shard, const struct finode *inode)
+{
+	struct finode_table *table = inode_table(inode);
+	const struct mount_links *links;
+	const struct finode *next, *previous;
+
+	if (mount_is_first(inode->mount) || inode->library_flags & INODE_DETACHED)
+		return true;
+	links = mount_links(inode);
+	if (!links->previous && *mount_head(inode->mount, shard) != inode_core(inode)->slot)
+		return false;
+	next = links->next ? inode_at(table, links->next) : NULL;
+	previous = links->previous ? inode_at(table, links->previous) : NULL;
+	return (!next || is_neighbour(shard, inode, next, mount_links(next)->previous)) &&
+	       (!previous ||
+		is_neighbour(shard, inode, previous, mount_links(previous)->next));
+}
+
 /* Holds for every inode in the index; its shard's lock is held. */
 static int check_indexed_locked(struct finode_table *table, struct shard *shard,
 				struct finode *inode, const struct verdict *verdict)
@@ -26,8 +54,7 @@ static int check_indexed_locked(struct finode_table *table, struct shard *shard,
 	if (inode->mount->table != table)
 		return finode__broken(verdict,
 				      "nodeid %#llx: its mount is of another table", id);
-	if (!mount_is_first(inode->mount) && !(inode->library_flags & INODE_DETACHED) &&
-	    !finode__mount_first_locked(inode->mount, shard))
+	if (!is_listed_locked(shard, inode))
 		return finode__broken(verdict, "nodeid %#llx: its mount does not list it",
 				      id);
 	finode__probe_init(&probe, inode->mount, key.bytes, key.size);
@@ -88,6 +115,16 @@ static int check_shard_locked(struct finode_table *table, struct shard *shard,
 	return 0;
 }
 
+/* Of an inode that may not be in the index. The caller holds it. */
+static bool is_listed(const struct finode *inode)
+{
+	struct shard *shard = inode_shard_lock(inode);
+	bool listed = is_listed_locked(shard, inode);
+
+	lock_release(&shard->lock);
+	return listed;
+}
+
 /* Every slot that is in use leads to an inode that believes to be in this slot. */
 static int check_slots(struct finode_table *table, const struct verdict *verdict)
 {
@@ -101,6 +138,10 @@ static int check_slots(struct finode_table *table, const struct verdict *verdict
 		if ((uint32_t)inode->nodeid != number || inode->mount->table != table)
 			return finode__broken(verdict, "slot %llu leads to nodeid %#llx",
 					      (unsigned long long)number,
+					      (unsigned long long)inode->nodeid);
+		if (!is_listed(inode))
+			return finode__broken(verdict,
+					      "nodeid %#llx: its mount does not list it",
 					      (unsigned long long)inode->nodeid);
 		finode_put(inode);
 	}

@@ -185,14 +185,6 @@ void finode__ended_free(struct finode_table *table, struct shard *shard)
 
 /* ---- The inodes of a mount ---- */
 
-static struct mount_links *links_of(const struct finode *inode)
-{
-	const size_t end = inode_table(inode)->key_offsets[inode_is_dir(inode)] +
-			   inode_core(inode)->key_room;
-
-	return (void *)((char *)inode + mount_links_offset(end));
-}
-
 struct finode *finode__mount_first_locked(struct finode_mount *mount, struct shard *shard)
 {
 	const uint32_t first = *mount_head(mount, shard);
@@ -202,7 +194,7 @@ struct finode *finode__mount_first_locked(struct finode_mount *mount, struct sha
 
 struct finode *finode__mount_after_locked(const struct finode *inode)
 {
-	const uint32_t next = links_of(inode)->next;
+	const uint32_t next = mount_links(inode)->next;
 
 	return next ? inode_at(inode_table(inode), next) : NULL;
 }
@@ -217,10 +209,10 @@ static void mount_join_locked(struct shard *shard, struct finode *inode)
 	uint32_t *head;
 
 	head = mount_head(inode->mount, shard);
-	links = links_of(inode);
+	links = mount_links(inode);
 	*links = (struct mount_links){.next = *head};
 	if (*head)
-		links_of(inode_at(inode_table(inode), *head))->previous =
+		mount_links(inode_at(inode_table(inode), *head))->previous =
 			inode_core(inode)->slot;
 	else
 		finode_mount_hold(inode->mount);
@@ -240,11 +232,11 @@ static struct finode_mount *mount_leave_locked(struct shard *shard, struct finod
 	if (inode->library_flags & INODE_DETACHED)
 		return mount;
 	head = mount_head(mount, shard);
-	links = links_of(inode);
+	links = mount_links(inode);
 	if (links->next)
-		links_of(inode_at(table, links->next))->previous = links->previous;
+		mount_links(inode_at(table, links->next))->previous = links->previous;
 	if (links->previous)
-		links_of(inode_at(table, links->previous))->next = links->next;
+		mount_links(inode_at(table, links->previous))->next = links->next;
 	else
 		*head = links->next;
 	return *head ? NULL : mount;
@@ -443,6 +435,7 @@ static int key_change_locked(struct shard *from, struct shard *to, struct finode
 	const struct finode_allocator *allocator = &inode_table(inode)->allocator;
 	struct key_apart *apart = key_apart_make(to, probe, key);
 
+	FINODE_YIELD("rekey: allowed, locked");
 	if (!apart)
 		return -ENOMEM;
 	if (finode__index_add(&to->index, probe->hash, inode_core(inode)->slot, allocator,

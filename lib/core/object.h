@@ -147,6 +147,15 @@ static inline size_t mount_links_offset(size_t end)
 	return (end + align - 1) / align * align;
 }
 
+/* Of an inode that is INODE_LINKED; protected by the shard's lock. */
+static inline struct mount_links *mount_links(const struct finode *inode)
+{
+	const size_t end = inode_table(inode)->key_offsets[inode->type == S_IFDIR] +
+			   inode_core(inode)->key_room;
+
+	return (void *)((char *)inode + mount_links_offset(end));
+}
+
 /* Is it one of the types that a file can have? The S_IFMT bits count. */
 static inline bool type_is_known(mode_t mode)
 {
