@@ -318,6 +318,67 @@ static void test_the_authors_own_ioctl_still_works(void **state)
 	world_end(&w, false);
 }
 
+/* A server may leave FORGETs to the session; or have a handler for single ones only. */
+static void test_d_forgets_need_no_handler(void **state)
+{
+	struct fuse_lowlevel_ops ops;
+	struct fk_entry e[3];
+	struct world w;
+
+	(void)state;
+	for (int both = 0; both < 2; both++) {
+		world_prepare(&w);
+		ops = *w.options.server.ops;
+		ops.forget_multi = NULL;
+		if (both)
+			ops.forget = NULL;
+		w.options.server.ops = &ops;
+		world_connect(&w);
+		for (int i = 0; i < 3; i++) {
+			char name[] = {(char)('a' + i), '\0'};
+
+			assert_int_equal(fk_mknod(&w.c, 1, name, S_IFREG | 0600, &e[i]), 0);
+		}
+		assert_int_equal(fk_forget(&w.c, e[0].nodeid, 1), 1);
+		fk_forget_everything(&w.c);
+		world_assert_balanced(&w);
+		assert_int_equal(world_stats(&w).inodes, 1);
+		assert_int_equal(world_stats(&w).forgets, 3);
+		world_end(&w, false);
+	}
+}
+
+static void open_with_a_handle(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
+{
+	fi->fh = 1000 + nodeid;
+	finode_reply_open(req, NULL, fi);
+}
+
+static void close_the_handle(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
+{
+	finode_reply_err(req, fi->fh == 1000 + nodeid ? 0 : -EBADF);
+}
+
+static void test_a_server_may_have_file_handles_of_its_own(void **state)
+{
+	struct fuse_lowlevel_ops ops;
+	struct world w;
+	uint64_t fh;
+
+	(void)state;
+	world_prepare(&w);
+	ops = *w.options.server.ops;
+	ops.opendir = open_with_a_handle;
+	ops.releasedir = close_the_handle;
+	w.options.server.ops = &ops;
+	world_connect(&w);
+	assert_int_equal(fk_open(&w.c, 1, true, &fh), 0);
+	assert_int_equal(fh, 1001);
+	assert_int_equal(fk_release(&w.c, 1, true, fh), 0);
+	assert_int_equal(world_stats(&w).files, 0);
+	world_end(&w, false);
+}
+
 struct malformed {
 	uint32_t opcode;
 	const void *bytes;
@@ -538,6 +599,8 @@ int main(void)
 		cmocka_unit_test(test_an_ioctl_is_never_taken_for_something_else),
 		cmocka_unit_test(test_the_authors_own_ioctl_still_works),
 		cmocka_unit_test(test_malformed_messages_do_not_reach_libfuse),
+		cmocka_unit_test(test_d_forgets_need_no_handler),
+		cmocka_unit_test(test_a_server_may_have_file_handles_of_its_own),
 		cmocka_unit_test(test_d_a_batch_forget_that_counts_too_much_is_dropped),
 		cmocka_unit_test(test_a_negative_entry_is_cached_and_counts_nothing),
 		cmocka_unit_test(test_attributes_of_another_type_are_stale),

@@ -155,7 +155,8 @@ FINODE_API int finode_reply_statx(fuse_req_t req, struct finode *inode,
 /**
  * Answers OPEN or OPENDIR. Sets fi->fh to the file's; closes the file if the reply does
  * not reach the kernel.
- * @param file  borrowed
+ * @param file  borrowed; NULL if the author keeps nothing for an open file, or has a handle
+ *              of their own in fi->fh, which they then release if this fails
  * @return 0, or a negative errno
  * @since 0.1
  */
@@ -301,7 +302,10 @@ struct finode_session_config {
 	size_t size;
 	/** The table of the session. Required; it must outlive the session. */
 	struct finode_table *table;
-	/** The author's operations; copied. Required. */
+	/**
+	 * The author's operations; copied. Required. Without forget() the session has
+	 * FORGETs counted by itself.
+	 */
 	const struct fuse_lowlevel_ops *ops;
 	/** sizeof(struct fuse_lowlevel_ops). Required. */
 	size_t ops_size;

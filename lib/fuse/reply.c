@@ -353,15 +353,15 @@ int finode_reply_statx(fuse_req_t req, struct finode *inode, const struct statx 
 
 int finode_reply_open(fuse_req_t req, struct finode_file *file, struct fuse_file_info *fi)
 {
-	struct finode_table *table = inode_table(file->inode);
 	struct fuse_open_out out;
 	int err;
 
-	fi->fh = file->fh;
+	if (file)
+		fi->fh = file->fh;
 	fill_open(&out, file, fi);
 	err = fuse_reply_buf(req, (const void *)&out, sizeof(out));
-	if (err)
-		finode_file_close(table, file->fh);
+	if (err && file)
+		finode_file_close(inode_table(file->inode), file->fh);
 	return err;
 }
 

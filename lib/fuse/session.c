@@ -37,6 +37,17 @@ static void session_init(void *userdata, struct fuse_conn_info *conn)
 	s->max_write = conn->max_write;
 }
 
+/* FORGET and BATCH_FORGET of an author who leaves them to the table. */
+static void forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t nlookup)
+{
+	finode_reply_forget(req, finode_session_of(req)->table, nodeid, nlookup);
+}
+
+static void forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	finode_reply_forget_multi(req, finode_session_of(req)->table, count, forgets);
+}
+
 /* SYNCFS of an author who leaves it to the table's mounts. */
 static void sync_mounts(fuse_req_t req, fuse_ino_t nodeid)
 {
@@ -57,6 +68,12 @@ static int make_fuse_session(struct session *s, struct fuse_args *args)
 	memcpy(ops, s->config.ops, s->config.ops_size);
 	s->author.init = ops->init;
 	ops->init = session_init;
+	/* Without forget_multi() libfuse calls forget() for each. */
+	if (!ops->forget) {
+		ops->forget = forget;
+		if (!ops->forget_multi)
+			ops->forget_multi = forget_multi;
+	}
 	finode__translate_install(s, ops);
 	s->base.fuse = fuse_session_new(args, ops, size, &s->base);
 	allocator->release(ops, allocator->user);
