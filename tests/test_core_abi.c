@@ -322,6 +322,11 @@ static void test_objects_that_do_not_fit_are_refused_by_the_name_of_the_member(v
 				    ".object_size");
 		assert_refused_with(kind, offsetof(struct head, object_size),
 				    good.base_size - 8, ".object_size");
+		/* Rounded up, these would be small. */
+		assert_refused_with(kind, offsetof(struct head, object_size), SIZE_MAX,
+				    ".object_size");
+		assert_refused_with(kind, offsetof(struct head, object_size), SIZE_MAX - 15,
+				    ".object_size");
 		assert_refused_with(kind, offsetof(struct head, base_offset),
 				    good.object_size - good.base_size + 8, ".base_offset");
 		assert_refused_with(kind, offsetof(struct head, base_offset), SIZE_MAX - 7,

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #define OBJECT_ALIGN_MAX 4096u
-#define STRUCT_SIZE_MAX	 4096u /* more is no size that anybody has set */
+#define OBJECT_SIZE_MAX	 (SIZE_MAX / 4) /* sums with what is behind it do not wrap */
+#define STRUCT_SIZE_MAX	 4096u		/* more is no size that anybody has set */
 
 static bool is_zero(const unsigned char *bytes, size_t size)
 {
@@ -49,8 +50,9 @@ const char *finode__abi_object_fault(const struct abi_object *object, size_t bas
 	    (object->align & (object->align - 1)) != 0)
 		return ".object_align is no power of two from the base's alignment to "
 		       "4096: use its _OPS_FOR";
-	if (object->size < object->base_size)
-		return ".object_size is less than its base_size: use its _OPS_FOR";
+	if (object->size < object->base_size || object->size > OBJECT_SIZE_MAX)
+		return ".object_size is less than its base_size, or no size of a type: "
+		       "use its _OPS_FOR";
 	if (object->base_offset > object->size - object->base_size ||
 	    object->base_offset % base_align != 0)
 		return ".base_offset puts the base outside the object, or where none can "
