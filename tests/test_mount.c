@@ -127,6 +127,33 @@ static void test_a_mount_that_does_not_match_is_detached(void **state)
 	mounts_finish(&m);
 }
 
+/* Before, finode_mount_obtain() asked match() again and again. */
+static void test_the_id_of_the_first_mount_is_no_other_ones(void **state)
+{
+	struct mounts_fixture m;
+	struct finode_mount *found;
+
+	(void)state;
+	mounts_create(&m);
+	m.match_says = 0;
+	assert_int_equal(finode_mount_obtain(m.first, &m.first->id, &(struct where){&m, 1},
+					     &found, NULL),
+			 -EINVAL);
+	assert_null(found);
+	assert_int_equal(m.matches, 1);
+	assert_int_equal(stats_of(&m.f).mounts, 1);
+	assert_int_equal(stats_of(&m.f).mounts_detached, 0);
+	assert_int_equal(stats_of(&m.f).calls_refused, 1);
+	finode_put(must_obtain_in(&m, m.first, 5, S_IFREG));
+	m.match_says = 1;
+	assert_int_equal(finode_mount_obtain(m.first, &m.first->id, &(struct where){&m, 1},
+					     &found, NULL),
+			 0);
+	assert_ptr_equal(found, m.first);
+	finode_mount_put(found);
+	mounts_finish(&m);
+}
+
 static void obtains_one(void *arg, unsigned int number)
 {
 	struct mounts_fixture *m = arg;
@@ -478,6 +505,7 @@ int main(void)
 		cmocka_unit_test(test_init_that_fails_leaves_no_mount),
 		cmocka_unit_test(test_init_of_the_first_mount_may_fail),
 		cmocka_unit_test(test_a_mount_that_does_not_match_is_detached),
+		cmocka_unit_test(test_the_id_of_the_first_mount_is_no_other_ones),
 		cmocka_unit_test(test_b_an_id_has_one_mount_under_many_threads),
 		cmocka_unit_test(test_a_slow_eviction_blocks_only_its_own_id),
 		cmocka_unit_test(

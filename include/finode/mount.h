@@ -83,8 +83,9 @@ struct finode_mount_ops {
 	/**
 	 * A mount was found under the id. Is it really what `arg` describes? Needed where
 	 * ids may be used again while a mount lives, see finode_mount_id_of().
-	 * @return 1 for yes; 0 for no: the mount is detached and another one made; or a
-	 *         negative errno, which finode_mount_obtain() returns
+	 * @return 1 for yes; 0 for no: the mount is detached and another one made (of the
+	 *         first mount, which cannot be detached, that is a mistake); or a negative
+	 *         errno, which finode_mount_obtain() returns
 	 */
 	int (*match)(struct finode_mount *base, void *arg);
 
@@ -134,7 +135,8 @@ struct finode_mount_ops {
  *                 be NULL.
  * @return 0; -ENOMEM, with nothing left behind; -EDEADLK when called from init() or evict()
  *         of this id; -ESTALE while the table is being destroyed; -EIO if init() or match()
- *         returned what it must not; else what init() or match() returned
+ *         returned what it must not; -EINVAL if match() says that another mount has the id
+ *         of the first one, with a line in the log; else what init() or match() returned
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_mount_obtain(struct finode_mount *parent,

@@ -60,7 +60,7 @@ struct finode_config {
 	bool aliases;
 	/** The author's part of mounts; NULL if they have none. See mount.h. */
 	const struct finode_mount_ops *mount_ops;
-	/** The id of the root's mount. */
+	/** The id of the root's mount, all zero too: no other mount can have it. */
 	struct finode_mount_id root_mount_id;
 	/** The argument of that mount's init(). */
 	void *root_mount_arg;

@@ -77,6 +77,7 @@ enum refusal {
 	REFUSED_TYPE,	  /* of a mode */
 	REFUSED_KEY,	  /* its size */
 	REFUSED_REKEY,	  /* to a key that the inode cannot have */
+	REFUSED_MOUNT,	  /* that would take the id of the first one */
 	REFUSED_FILE,	  /* where there are no file_ops */
 	REFUSED_NO_NAMES, /* where there are no aliases */
 	REFUSED_NAME,	  /* what finode_name_check() refuses */

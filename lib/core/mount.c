@@ -300,6 +300,22 @@ static int find_or_create(struct finode_table *table, struct finode_mount *paren
 	return result;
 }
 
+/* @return MOUNT_FOUND; MOUNT_IS_ANOTHER, for the caller to detach; or an error */
+static int verify(struct finode_mount *mount, void *arg)
+{
+	int same = call_match(mount, arg);
+
+	if (same < 0)
+		return same;
+	if (same == 0 && mount_is_first(mount))
+		return finode__refuse(&mount->table->log,
+				      &mount->table->rare.refused[REFUSED_MOUNT],
+				      "finode_mount_obtain(): match() says that another "
+				      "mount has the id of the first one, which stays: "
+				      "see config.root_mount_id");
+	return same > 0 ? MOUNT_FOUND : MOUNT_IS_ANOTHER;
+}
+
 int finode__mount_obtain(struct finode_table *table, struct finode_mount *parent,
 			 const struct finode_mount_id *id, void *arg,
 			 struct finode_mount **out)
@@ -308,13 +324,10 @@ int finode__mount_obtain(struct finode_table *table, struct finode_mount *parent
 	int result = find_or_create(table, parent, id, &mount);
 
 	if (result == MOUNT_FOUND) {
-		int same;
-
 		FINODE_YIELD("mount: found");
-		same = call_match(mount, arg);
-		if (same < 0)
+		result = verify(mount, arg);
+		if (result < 0)
 			finode_mount_put(mount);
-		result = same < 0 ? same : same > 0 ? MOUNT_FOUND : MOUNT_IS_ANOTHER;
 	} else if (result == MOUNT_MADE) {
 		int err = begin(mount, arg);
 
