@@ -285,6 +285,38 @@ static void test_an_inode_that_ends_in_init_of_its_mount_does_not_end_it(void **
 	fixture_finish(&f);
 }
 
+/* What it would get would hold a mount that is freed when this has returned. */
+static void mount_evict_obtains_something(struct finode_mount *base)
+{
+	static const struct finode_mount_id id = {{9, 9}};
+	struct fixture *f = finode_table_user(base->table);
+	struct finode_mount *mount;
+	struct finode *inode;
+
+	if (obtain_in(base, 7, &inode) != -ESTALE || inode ||
+	    finode_mount_obtain(base, &id, NULL, &mount, NULL) != -ESTALE || mount)
+		f->broken++;
+}
+
+static void test_nothing_new_comes_into_a_mount_that_ends(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	prepare(&f);
+	assert_int_equal(fixture_start(&f), 0);
+	calls.mount_evict = mount_evict_obtains_something;
+	finode_mount_put(must_mount(&f));
+	assert_int_equal(stats_of(&f).mounts, 1);
+	assert_int_equal(stats_of(&f).mounts_detached, 0);
+	assert_table_clean(&f);
+	finode_mount_put(must_mount(&f)); /* its id is free again */
+	assert_int_equal(stats_of(&f).mounts_created, 3);
+	fixture_finish(&f);
+	assert_int_equal(f.errors, 0);
+	assert_int_equal(f.broken, 0);
+}
+
 static void evict_asks_for_files(struct finode *base)
 {
 	struct fixture *f = finode_table_user(base->mount->table);
@@ -436,6 +468,7 @@ int main(void)
 		cmocka_unit_test(test_init_of_a_mount_may_obtain_inodes_in_it),
 		cmocka_unit_test(
 			test_an_inode_that_ends_in_init_of_its_mount_does_not_end_it),
+		cmocka_unit_test(test_nothing_new_comes_into_a_mount_that_ends),
 		cmocka_unit_test(test_evict_may_ask_for_files_of_its_inode),
 		cmocka_unit_test(test_j_a_mount_that_ends_with_the_table_may_put_an_inode),
 		cmocka_unit_test(test_j_an_inode_that_a_mount_has_kept_is_reported),

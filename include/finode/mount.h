@@ -92,7 +92,8 @@ struct finode_mount_ops {
 	/**
 	 * The last moment of an object: no inode is in it and nobody has a reference.
 	 * Called exactly once for each successful init(). May block, in an unmount or at
-	 * the end of a connection: only finode_mount_obtain() of this id waits.
+	 * the end of a connection: only finode_mount_obtain() of this id waits. Nothing
+	 * new comes into the mount: finode_obtain() returns -ESTALE.
 	 */
 	void (*evict)(struct finode_mount *base);
 
@@ -134,9 +135,10 @@ struct finode_mount_ops {
  * @param created  on success: true if the mount was made here, false if it was found. May
  *                 be NULL.
  * @return 0; -ENOMEM, with nothing left behind; -EDEADLK when called from init() or evict()
- *         of this id; -ESTALE while the table is being destroyed; -EIO if init() or match()
- *         returned what it must not; -EINVAL if match() says that another mount has the id
- *         of the first one, with a line in the log; else what init() or match() returned
+ *         of this id; -ESTALE in evict() of `parent`, and while the table is being
+ *         destroyed; -EIO if init() or match() returned what it must not; -EINVAL if
+ *         match() says that another mount has the id of the first one, with a line in the
+ *         log; else what init() or match() returned
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_mount_obtain(struct finode_mount *parent,

@@ -291,6 +291,8 @@ static int find_or_create(struct finode_table *table, struct finode_mount *paren
 	if (result == 0 && *out) {
 		finode_mount_hold(*out);
 		result = MOUNT_FOUND;
+	} else if (result == 0 && parent && mount_core(parent)->state == LIFE_EVICTING) {
+		result = -ESTALE;
 	} else if (result == 0) {
 		result = create_locked(table, parent, id, out);
 		if (result == 0)
@@ -385,8 +387,10 @@ static bool put_last(struct finode_mount *mount)
 	FINODE_YIELD("mount put: the last, before the lock");
 	lock_take(&mounts->lock);
 	last = atomic_fetch_sub_explicit(&core->refs, 1, memory_order_acq_rel) == 1;
-	if (last)
+	if (last) {
 		core->state = LIFE_EVICTING;
+		mount_close_locked(mount);
+	}
 	lock_release(&mounts->lock);
 	return last;
 }

@@ -36,7 +36,7 @@
 enum detached {
 	MOUNT_ATTACHED,
 	MOUNT_DETACHED, /* by finode_mount_detach() */
-	MOUNT_CLOSED	/* the table ends: nothing comes into it any more */
+	MOUNT_CLOSED	/* it ends, or the table: nothing comes into it any more */
 };
 
 /* What lies in the opaque area of a struct finode_mount. */
@@ -83,6 +83,14 @@ static inline bool mount_is_detached(const struct finode_mount *mount)
 {
 	return atomic_load_explicit(&mount_core(mount)->detached, memory_order_acquire) !=
 	       MOUNT_ATTACHED;
+}
+
+/* Nothing comes into the mount any more. */
+static inline void mount_close_locked(struct finode_mount *mount)
+{
+	if (!mount_is_detached(mount))
+		atomic_store_explicit(&mount_core(mount)->detached, MOUNT_CLOSED,
+				      memory_order_seq_cst);
 }
 
 /* Protected by the shard's lock; not of the first mount. */

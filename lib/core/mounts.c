@@ -94,9 +94,7 @@ void finode__mounts_close(struct finode_table *table)
 	lock_take(&mounts->lock);
 	for (struct finode_mount *mount = mounts->first; mount;
 	     mount = mount_core(mount)->next)
-		if (!mount_is_detached(mount))
-			atomic_store_explicit(&mount_core(mount)->detached, MOUNT_CLOSED,
-					      memory_order_seq_cst);
+		mount_close_locked(mount);
 	lock_release(&mounts->lock);
 }
 
