@@ -428,6 +428,31 @@ static void test_j_nothing_new_comes_into_a_table_that_ends(void **state)
 	assert_int_equal(f.errors, 0);
 }
 
+static void evict_asks_for_the_root(struct finode *base)
+{
+	struct fixture *f = finode_table_user(base->mount->table);
+	struct finode *root = finode_mount_root(base->mount);
+
+	if (base->nodeid == FINODE_ROOT_ID && (root || finode_parent(base)))
+		f->broken++;
+	finode_put(root);
+}
+
+static void test_evict_may_ask_for_the_root_that_ends(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	prepare(&f);
+	f.config.aliases = true;
+	assert_int_equal(fixture_start(&f), 0);
+	calls.evict = evict_asks_for_the_root;
+	item_of(finode_table_root(f.table))->held = must_obtain_in(first_mount(&f), 7);
+	fixture_finish(&f);
+	assert_int_equal(f.errors, 0);
+	assert_int_equal(f.broken, 0);
+}
+
 /* ---- Their sizes ---- */
 
 /* An object with room for a few bytes behind it. What the library keeps there is aligned.
@@ -473,6 +498,7 @@ int main(void)
 		cmocka_unit_test(test_j_a_mount_that_ends_with_the_table_may_put_an_inode),
 		cmocka_unit_test(test_j_an_inode_that_a_mount_has_kept_is_reported),
 		cmocka_unit_test(test_j_nothing_new_comes_into_a_table_that_ends),
+		cmocka_unit_test(test_evict_may_ask_for_the_root_that_ends),
 		cmocka_unit_test(test_objects_may_have_any_size),
 	};
 

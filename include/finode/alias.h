@@ -229,7 +229,7 @@ FINODE_API void finode_alias_put(struct finode_alias *alias);
  * Finds the directory that the inode is in: what ".." is. Of a file with several names it
  * is the directory of the newest one; of the root it is the root. `inode` is borrowed. Its
  * own evict() may call this too. Never waits.
- * @return a new reference; NULL if no name of the inode is known
+ * @return a new reference; NULL if no name of the inode is known, and of a root that ends
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD struct finode *finode_parent(struct finode *inode);

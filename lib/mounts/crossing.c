@@ -290,7 +290,7 @@ uint64_t finode__mount_announced(struct finode_mount *mount, unsigned int n)
 struct finode *finode_mount_root(struct finode_mount *mount)
 {
 	if (mount_is_first(mount))
-		return finode_hold(mount->table->root);
+		return finode_get(mount->table, FINODE_ROOT_ID);
 	return finode_get(mount->table, atomic_load_explicit(&mount_core(mount)->root,
 							     memory_order_relaxed));
 }

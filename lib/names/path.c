@@ -68,7 +68,7 @@ struct finode *finode_parent(struct finode *inode)
 	if (!names_of(inode))
 		return NULL;
 	if (inode_is_root(inode))
-		return finode_hold(inode);
+		return finode_get(inode_table(inode), FINODE_ROOT_ID);
 	stripe = stripe_of(inode);
 	lock_take(&stripe->lock);
 	alias = finode__alias_first(inode);
