@@ -156,10 +156,11 @@ FINODE_API FINODE_NODISCARD int finode_alias_rename(struct finode *olddir,
  * usable for those who hold it, and a new inode gets the name. An inode that loses its
  * name, by an unlink or a rename over it, stays usable in the same way.
  *
- * The inode is of the mount of `dir`, the generation of its key is 0, and the bytes of its
- * key mean nothing. This does not count a lookup. The caller holds `dir` and keeps it. May
- * block: while init() or evict() of what has the name runs in another thread, and in the
- * author's own callbacks.
+ * What is found may be of another mount, as the root of a submount whose name is known.
+ * What is made is of the mount of `dir`, the generation of its key is 0, and the bytes of
+ * its key mean nothing. This does not count a lookup. The caller holds `dir` and keeps it.
+ * May block: while init() or evict() of what has the name runs in another thread, and in
+ * the author's own callbacks.
  *
  * @param mode  the S_IFMT bits of what was found
  * @param arg   for init(), match() and rebind() of the inode

@@ -105,8 +105,14 @@ struct finode_key {
  * initialisers; the table copies it.
  *
  * Callbacks run with no lock of the library held (guarantee F) and may call the library.
- * There is one exception: init() and evict() must not obtain the key that they are called
- * for. finode_obtain() would wait for itself there, and returns -EDEADLK instead.
+ * There are two exceptions:
+ *
+ *   - init() and evict() must not obtain the key that they are called for: finode_obtain()
+ *     would wait for itself there, and returns -EDEADLK instead. What unlinked() and
+ *     rebind() must not ask for, unlink.h says.
+ *   - In init() and evict() nobody holds the inode itself, and nobody can: they must not
+ *     hold, count, open or lock it, or begin a walk over its names. What they may ask for
+ *     about it says so, as finode_path() does.
  */
 struct finode_ops {
 	size_t ops_size;     /**< sizeof(struct finode_ops), for growth */
@@ -259,8 +265,10 @@ FINODE_API void finode_put(struct finode *inode);
  * or its inode number belongs to another object now. The inode keeps its nodeid and stays
  * usable until it is forgotten and put; the key is free for a new object. The inode's
  * aliases go, and it gets no new ones. The caller holds a reference and keeps it. Does
- * nothing to an inode that is retired already. May block only if the inode has aliases: in
- * evict() of a directory that nothing else holds.
+ * nothing to an inode that is retired already. A root that is retired, by this or by a
+ * look-up of its key that does not match, stays the root, and another inode may get its
+ * key. May block only if the inode has aliases: in evict() of a directory that nothing else
+ * holds.
  * @since 0.1
  */
 FINODE_API void finode_retire(struct finode *inode);

@@ -163,16 +163,19 @@ FINODE_API void finode_mount_put(struct finode_mount *mount);
 
 /**
  * For a mount that has gone on the host, or is about to. Its id is free for another mount.
- * Each inode in it is retired and loses its lookup count, and those that nobody uses are
- * evicted before the call returns. Their nodeids are unknown from then on: requests get
- * ESTALE, on which the kernel looks the names up again. Its FORGETs still come, and are
- * counted as `forgets_late`. What running requests and open files use lives until they end.
+ * Each inode in it is retired and loses its lookup count, for good: finode_count() does not
+ * change it any more. Those that nobody uses are evicted before the call returns, and
+ * their nodeids are unknown from then on: requests get ESTALE, on which the kernel looks
+ * the names up again. What running requests and open files use lives, and keeps its
+ * nodeid, until they end. The FORGETs still come, and are counted as `forgets_late`.
  * Nothing new comes into the mount: finode_obtain() returns -ESTALE. Mounts below it are
  * not touched: detach them first.
  *
- * The caller holds a reference, and keeps it. Does nothing to a mount that is detached
- * already. The first mount of a table cannot be detached. The call takes time for the
- * inodes of this mount only, however many the table has. May block in evict().
+ * The caller holds a reference, and keeps it: who is told by the host that a mount has
+ * gone keeps one for that, or finds it by an inode, finode_alias_lookup(). (An obtain of
+ * the id may make a new one.) Does nothing to a mount that is detached already. The first
+ * mount of a table cannot be detached. The call takes time for the inodes of this mount
+ * only, however many the table has. May block in evict().
  * @since 0.1
  */
 FINODE_API void finode_mount_detach(struct finode_mount *mount);

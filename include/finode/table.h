@@ -76,10 +76,12 @@ struct finode_config {
 #define FINODE_CONFIG_INIT FINODE_SIZED_INIT(struct finode_config, size)
 
 /**
- * Makes a table with its root inode (nodeid 1, generation 0), whose init() runs here.
+ * Makes a table with its first mount and its root inode (nodeid 1, generation 0), whose
+ * init()s run here, in this order.
+ * @param out  NULL on failure
  * @return 0; -ENOMEM; -EINVAL if something required is missing or out of range, or does not
- *         fit this version of the library, with a line in the log that says what; what the
- *         root's init() returned
+ *         fit this version of the library, with a line in the log that says what; -EIO if
+ *         an init() returned what it must not; else what an init() returned
  * @since 0.1
  */
 FINODE_API FINODE_NODISCARD int finode_table_create(const struct finode_config *config,
@@ -128,7 +130,7 @@ struct finode_stats {
 	uint64_t retired;	  /**< inodes that lost their key while alive */
 	uint64_t waits;		  /**< times that obtain() waited for init() or evict() */
 	uint64_t forgets;	  /**< FORGETs received, each entry of a batch counts one */
-	uint64_t forgets_clamped; /**< of those: that took more than was counted */
+	uint64_t forgets_clamped; /**< of those, and of uncounts: more than was counted */
 	uint64_t forgets_unknown; /**< of those: for a nodeid that named nothing */
 	uint64_t forgets_root;	  /**< of those: for the root, ignored */
 	uint64_t entries_refused; /**< entries that the glue did not tell the kernel */
@@ -156,8 +158,8 @@ struct finode_stats {
 	uint64_t roots_kept;	  /**< announced roots of submounts that stay, now */
 	uint64_t forgets_late;	  /**< FORGETs for inodes of detached mounts */
 	/**
-	 * Calls that have returned -EINVAL. The first of each kind is logged, with what
-	 * was wrong.
+	 * Calls that have returned -EINVAL, or nothing for an argument that no object can
+	 * have. The first of each kind is logged, with what was wrong.
 	 */
 	uint64_t calls_refused;
 };

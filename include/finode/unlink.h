@@ -40,8 +40,8 @@
  *     closed before it unlocks the directory. So declare the lock first.
  *   - A file that was open when its name went is kept until its FORGET, which comes soon
  *     after its last close. There is nothing to do for it.
- *   - unlinked() and rebind() must not pin the inode that they run for: they would wait for
- *     themselves.
+ *   - unlinked() and rebind() must not pin, open or obtain the inode that they run for, or
+ *     call finode_unlinked() of it: they would wait for themselves, without end.
  *
  * Only in tables with aliases; `unlinked` and `rebind` of struct finode_ops go together.
  */
