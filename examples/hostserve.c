@@ -75,29 +75,46 @@ static void *report(void *arg)
 
 /* ---- The loop ---- */
 
-static int loop(struct server *server)
+/* That of libfuse; see docs/session.md for what it lacks. */
+static int libfuse_loop(struct server *server, unsigned int threads)
 {
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
-	pthread_t reporter;
 	int err;
 
 	if (!config)
 		return -ENOMEM;
-	err = -pthread_create(&reporter, NULL, report, server);
-	if (!err) {
-		fuse_loop_cfg_set_clone_fd(config, (unsigned int)server->options.clone_fd);
-		if (server->options.threads)
-			fuse_loop_cfg_set_max_threads(config, server->options.threads);
-		err = server->options.single_threaded
-			      ? fuse_session_loop(server->session->fuse)
-			      : fuse_session_loop_mt(server->session->fuse, config);
-		server->ended = true;
-		pthread_kill(reporter, SIGUSR1);
-		pthread_join(reporter, NULL);
-	}
+	if (threads)
+		fuse_loop_cfg_set_max_threads(config, threads);
+	fuse_loop_cfg_set_clone_fd(config, (unsigned int)server->options.clone_fd);
+	err = fuse_session_loop_mt(server->session->fuse, config);
 	fuse_loop_cfg_destroy(config);
-	/* The number of the signal that ended the loop is no error. */
-	return err < 0 ? err : 0;
+	return err > 0 ? 0 : err; /* more than 0: a signal */
+}
+
+static int own_loop(struct server *server, unsigned int threads)
+{
+	struct finode_loop_config config = FINODE_LOOP_CONFIG_INIT;
+
+	config.threads_most = threads;
+	config.clone_fd = server->options.clone_fd;
+	return finode_session_loop(server->session, &config);
+}
+
+static int loop(struct server *server)
+{
+	const struct hostserve_options *options = &server->options;
+	const unsigned int threads = options->single_threaded ? 1 : options->threads;
+	pthread_t reporter;
+	int err = -pthread_create(&reporter, NULL, report, server);
+
+	if (err)
+		return err;
+	err = options->libfuse_loop ? libfuse_loop(server, threads)
+				    : own_loop(server, threads);
+	server->ended = true;
+	pthread_kill(reporter, SIGUSR1);
+	pthread_join(reporter, NULL);
+	return err;
 }
 
 /* A daemon has no stderr. */
@@ -228,6 +245,9 @@ static int run(struct server *server)
 		return HOSTSERVE_USAGE;
 	}
 	err = mount_and_loop(server);
+	/* The source does not let go of some threads: they use what would be freed here. */
+	if (err == -ETIMEDOUT)
+		_exit(HOSTSERVE_FAILED);
 	finode_session_destroy(server->session);
 	hostfs_finish(&server->fs);
 	if (!err)

@@ -42,7 +42,8 @@ struct hostserve_options {
 	char *source, *mountpoint, *policy, *stats_of;
 	char *words[2]; /* that are no options */
 	int word_count;
-	int foreground, debug, single_threaded, clone_fd, show_help, show_version;
+	int foreground, debug, single_threaded, clone_fd, libfuse_loop, show_help,
+		show_version;
 	int flags[13]; /* by the bits of enum hostfs_flag */
 	unsigned int threads;
 	unsigned long fds;

@@ -44,6 +44,7 @@ static const struct fuse_opt specs[] = {
 	OPTION("fds", "=%lu", fds),
 	OPTION("threads", "=%u", threads),
 	OPTION("clone_fd", "", clone_fd),
+	OPTION("libfuse_loop", "", libfuse_loop),
 	OPTION("timeout", "=%lf", timeout),
 	OPTION("entry_timeout", "=%lf", entry_timeout),
 	OPTION("attr_timeout", "=%lf", attr_timeout),
@@ -101,7 +102,7 @@ static const char help_text[] =
 	"\nSession:\n"
 	"      --no_open            no requests for opening\n"
 	"      --export             for NFS: file handles work while the server runs\n"
-	"      --clone_fd           --no_splice  --no_readdirplus\n"
+	"      --clone_fd           --no_splice  --no_readdirplus  --libfuse_loop\n"
 	"\nMount options of FUSE (-o allow_other, ro, suid, dev, ..) are passed on; root\n"
 	"mounts with allow_other, and all mount with default_permissions.\n";
 

@@ -173,7 +173,7 @@ static void lo_wait_for_forgets(fuse_req_t req)
 	static _Atomic int waiting;
 	unsigned long before;
 
-	if (!(finode_session_kernel(session)->features & FINODE_KERNEL_PRUNE))
+	if (!finode_session_kernel_has(session, FINODE_KERNEL_PRUNE))
 		return;
 	if (waiting++ < 4) {
 		do {

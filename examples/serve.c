@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -115,25 +116,19 @@ void serve_prune(struct finode_session *session)
 
 static int loop(struct serve *serve)
 {
-	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	struct finode_loop_config config = FINODE_LOOP_CONFIG_INIT;
 	pthread_t reporter;
-	int err;
+	int err = -pthread_create(&reporter, NULL, report, serve);
 
-	if (!config)
-		return -ENOMEM;
-	err = -pthread_create(&reporter, NULL, report, serve);
-	if (!err) {
-		fuse_loop_cfg_set_clone_fd(config, (unsigned int)serve->opts.clone_fd);
-		err = serve->opts.singlethread
-			      ? fuse_session_loop(serve->session->fuse)
-			      : fuse_session_loop_mt(serve->session->fuse, config);
-		serve->ended = true;
-		pthread_kill(reporter, SIGUSR1);
-		pthread_join(reporter, NULL);
-	}
-	fuse_loop_cfg_destroy(config);
-	/* The number of the signal that ended the loop is no error. */
-	return err < 0 ? err : 0;
+	if (err)
+		return err;
+	config.threads_most = serve->opts.singlethread ? 1 : 0;
+	config.clone_fd = serve->opts.clone_fd;
+	err = finode_session_loop(serve->session, &config);
+	serve->ended = true;
+	pthread_kill(reporter, SIGUSR1);
+	pthread_join(reporter, NULL);
+	return err;
 }
 
 static int mount_and_loop(struct serve *serve)
@@ -221,6 +216,9 @@ static int run(struct serve *serve, const struct finode_session_config *server,
 	if (finode_session_create(&serve->args, &config, &serve->session) != 0)
 		return 2;
 	err = mount_and_loop(serve);
+	/* The backend does not let go of some threads: they use what would be freed here. */
+	if (err == -ETIMEDOUT)
+		_exit(1);
 	finode_session_destroy(serve->session);
 	return err ? 1 : 0;
 }

@@ -32,21 +32,29 @@ static bool skipped_without_interposition(struct world *w)
 	return true;
 }
 
+static struct finode_kernel kernel_of(struct finode_session *session)
+{
+	struct finode_kernel kernel;
+
+	finode_session_kernel(session, &kernel, sizeof(kernel));
+	return kernel;
+}
+
 static void test_the_session_tells_what_the_kernel_offered(void **state)
 {
-	const struct finode_kernel *kernel;
+	struct finode_kernel kernel;
 	struct world w;
 
 	(void)state;
 	world_begin(&w, 1);
-	kernel = finode_session_kernel(fk_session(w.fk));
-	assert_int_equal(kernel->major, 7);
-	assert_int_equal(kernel->minor, 45);
+	kernel = kernel_of(fk_session(w.fk));
+	assert_int_equal(kernel.major, 7);
+	assert_int_equal(kernel.minor, 45);
 	if (world_is_interposed(&w)) {
-		assert_true(kernel->flags & PROTOCOL_HAS_RESEND); /* of the high word */
-		assert_true(kernel->features & FINODE_KERNEL_SUBMOUNTS);
+		assert_true(kernel.flags & PROTOCOL_HAS_RESEND); /* of the high word */
+		assert_true(kernel.features & FINODE_KERNEL_SUBMOUNTS);
 	}
-	assert_int_equal(kernel->features & ~FINODE_KERNEL_SUBMOUNTS,
+	assert_int_equal(kernel.features & ~FINODE_KERNEL_SUBMOUNTS,
 			 FINODE_KERNEL_PARALLEL_DIROPS | FINODE_KERNEL_EXPORT |
 				 FINODE_KERNEL_RESEND | FINODE_KERNEL_PASSTHROUGH |
 				 FINODE_KERNEL_EXPIRE | FINODE_KERNEL_EPOCH |
@@ -56,8 +64,8 @@ static void test_the_session_tells_what_the_kernel_offered(void **state)
 	w.options.minor = 37;
 	w.options.no_flags = FUSE_SUBMOUNTS | FUSE_INIT_EXT | FUSE_PARALLEL_DIROPS;
 	world_connect(&w);
-	kernel = finode_session_kernel(fk_session(w.fk));
-	assert_int_equal(kernel->features, FINODE_KERNEL_EXPORT);
+	kernel = kernel_of(fk_session(w.fk));
+	assert_int_equal(kernel.features, FINODE_KERNEL_EXPORT);
 	world_end(&w, false);
 }
 
@@ -93,7 +101,7 @@ static uint32_t minor_in_init;
 
 static void refuse_parallel_dirops(void *userdata, struct fuse_conn_info *conn)
 {
-	minor_in_init = finode_session_kernel(userdata)->minor;
+	minor_in_init = kernel_of(userdata).minor;
 	conn->want &= ~(unsigned int)FUSE_CAP_PARALLEL_DIROPS;
 }
 
@@ -524,7 +532,7 @@ static void test_a_session_says_what_is_wrong_with_its_config(void **state)
 	assert_non_null(session);
 	assert_ptr_equal(session->table, w.fs.table);
 	assert_ptr_equal(session->user, &w.fs);
-	assert_int_equal(finode_session_kernel(session)->minor, 0);
+	assert_int_equal(kernel_of(session).minor, 0);
 	assert_int_equal(finode_session_attach(session, -1, NULL), -EBADF);
 	finode_session_unmount(session); /* nothing to do */
 	finode_session_destroy(session);

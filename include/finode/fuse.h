@@ -23,6 +23,7 @@
 #endif
 #include <fuse_lowlevel.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
@@ -33,6 +34,7 @@
 
 FINODE_BEGIN_DECLS
 
+struct finode_alias;
 struct statx;
 
 /* ---- Replies ---- */
@@ -346,6 +348,24 @@ struct finode_session_config {
 	 * has registered. Not together with a writeback cache. (protocol 7.40, Linux 6.9)
 	 */
 	int passthrough;
+
+	/**
+	 * The end of what finode_notify_retrieve() has begun, once for each that returned
+	 * 0: `data` is what the kernel had in its pages from `off` on, which may be less
+	 * than was asked for; NULL if it had nothing, did not know the inode, or the
+	 * session has ended. Borrowed for the call. Called from any thread of the session,
+	 * with no lock held.
+	 */
+	void (*retrieved)(struct finode_session *session, uint64_t cookie, uint64_t nodeid,
+			  off_t off, const void *data, size_t size);
+	/** How many bytes of finode_notify_store() may wait; 0 for 64 MiB. */
+	size_t notify_bytes;
+	/**
+	 * How long the end may take, in ms, from the moment that the loop or
+	 * finode_session_unmount() begins with it; 0 for 10,000. Then what is waited for is
+	 * aborted.
+	 */
+	unsigned int end_timeout_ms;
 };
 
 #define FINODE_SESSION_CONFIG_INIT FINODE_SIZED_INIT(struct finode_session_config, size)
@@ -388,16 +408,73 @@ FINODE_API FINODE_NODISCARD int finode_session_attach(struct finode_session *ses
 						      int fd,
 						      const struct fuse_custom_io *io);
 
+/** How finode_session_loop() is to be. Start from FINODE_LOOP_CONFIG_INIT. */
+struct finode_loop_config {
+	/** sizeof(struct finode_loop_config), for growth. */
+	size_t size;
+	/**
+	 * How many threads there may be, and how many of them stay when there is less to
+	 * do; 0 for 10, and for as many as there may be.
+	 */
+	unsigned int threads_most, threads_least;
+	/**
+	 * Not 0: each thread reads an fd of its own, a clone of the connection's. Where
+	 * that cannot be (over a socket, and with a libfuse without custom io), all read
+	 * the one, and the log tells.
+	 */
+	int clone_fd;
+};
+
+#define FINODE_LOOP_CONFIG_INIT                                                            \
+	{                                                                                  \
+		.size = sizeof(struct finode_loop_config)                                  \
+	}
+
 /**
- * Ends the connection: drops the notifications that still wait, and unmounts. Call it after
- * the loop has ended. A notification that is being written may wait for a LOOKUP that
- * nobody reads any more: then requests are answered with ENOTCONN until the write returns.
- * Does nothing to a session that is not connected.
+ * Serves requests until the connection ends, or somebody says that the session shall: a
+ * signal with the handlers of fuse_set_signal_handlers(), fuse_session_exit(), or
+ * finode_session_exit(), which is noticed at once. Reads each message by itself, checks it,
+ * and has libfuse call the author's operations, in threads of its own; the calling thread
+ * only waits, and gets the process's signals. To be called after the server has forked, if
+ * it does, and not by two threads at once.
+ *
+ * At the end nobody reads any more, and the threads that are in operations are waited for,
+ * as long as config.end_timeout_ms says. If some are left, the connection is aborted, and
+ * the session, which they still use, is never freed: the process had better exit.
+ * @param config  borrowed for the call; NULL for the defaults
+ * @return 0; -ENOTCONN if the session is not connected; -EINVAL for the config, with a line
+ *         in the log; -ENOMEM, -EAGAIN without memory or a thread to begin with;
+ *         -ETIMEDOUT if threads are left; an error of reading
+ * @since 0.1
+ */
+FINODE_API FINODE_NODISCARD int finode_session_loop(
+	struct finode_session *session, const struct finode_loop_config *config);
+
+/** Ends finode_session_loop(). From any thread, and from a signal handler. @since 0.1 */
+FINODE_API void finode_session_exit(struct finode_session *session);
+
+/**
+ * Ends the connection for good: drops the notifications that still wait, unmounts, and has
+ * the table forget all that the kernel knew, finode_table_forget_all(). To be called after
+ * the loop has ended.
+ *
+ * It is over in bounded time (config.end_timeout_ms). If a notification is being written
+ * that waits for a LOOKUP which nobody reads any more, requests are answered with ENOTCONN
+ * until it is through; if it waits for one that was read and never answered, the connection
+ * is aborted then, with a line in the log.
+ *
+ * From then on finode_notify_*() and finode_backing_*() return -ENOTCONN, and a session
+ * does not connect again. Does nothing to a session that is not connected.
  * @since 0.1
  */
 FINODE_API void finode_session_unmount(struct finode_session *session);
 
-/** Unmounts if need be, and frees. The table stays. NULL is fine. @since 0.1 */
+/**
+ * Unmounts if need be, and frees. The table stays, and evict() of what is left in it may
+ * still call finode_notify_*() and finode_backing_*() with this session: until the table is
+ * destroyed they return -ENOTCONN. NULL is fine.
+ * @since 0.1
+ */
 FINODE_API void finode_session_destroy(struct finode_session *session);
 
 /** The session that a request came from, borrowed. It must be one of this library's. */
@@ -430,12 +507,16 @@ struct finode_kernel {
 };
 
 /**
- * What the kernel offered: known when the author's init() runs, and all 0 before. The
- * result is borrowed; it lives as long as the session.
+ * What the kernel offered: known when the author's init() runs, and all 0 before, and after
+ * DESTROY. `size` is sizeof(*kernel).
  * @since 0.1
  */
-FINODE_API const struct finode_kernel *finode_session_kernel(
-	const struct finode_session *session);
+FINODE_API void finode_session_kernel(struct finode_session *session,
+				      struct finode_kernel *kernel, size_t size);
+
+/** Can the kernel do this? False before INIT, and after DESTROY. @since 0.1 */
+FINODE_API bool finode_session_kernel_has(const struct finode_session *session,
+					  enum finode_kernel_feature feature);
 
 /* ---- Passthrough ---- */
 
@@ -470,7 +551,8 @@ FINODE_API int finode_backing_close(struct finode_session *session, int id);
  * They all return 0 if the message is queued, and
  *   -ENOBUFS     too many wait (config.notify_limit): nothing was queued
  *   -ENOMEM, -EAGAIN  no memory, no thread
- *   -ENOTCONN    the kernel has not sent INIT yet, or the session has ended
+ *   -ENOTCONN    the kernel has not got the reply to its INIT yet, so in init(), or the
+ *                session has ended
  *   -EOPNOTSUPP  this kernel does not know the message, see finode_session_kernel()
  *   -EINVAL, -ENAMETOOLONG  what finode_name_check() says of the name; -EINVAL with a line
  *                in the log
@@ -503,6 +585,10 @@ FINODE_API int finode_notify_inval_entry(struct finode_session *session, uint64_
 FINODE_API int finode_notify_expire_entry(struct finode_session *session, uint64_t parent,
 					  const char *name);
 
+/** The same for a name that the table knows; the caller holds it and keeps it. */
+FINODE_API int finode_notify_inval_alias(struct finode_session *session,
+					 const struct finode_alias *alias);
+
 /** A name was removed behind the kernel's back. The kernel tells inotify of that, too. */
 FINODE_API int finode_notify_delete(struct finode_session *session, uint64_t parent,
 				    uint64_t child, const char *name);
@@ -522,14 +608,33 @@ FINODE_API int finode_notify_prune(struct finode_session *session, uint64_t node
 /** All names that the kernel knows may be wrong: it looks each one up at its next use. */
 FINODE_API int finode_notify_increment_epoch(struct finode_session *session);
 
+/**
+ * Puts data into the kernel's pages of an inode, as if it had been read, and makes the
+ * inode as large as that if it is smaller. Copied; two calls are never taken for one.
+ * @param size  1 byte to 1 MiB
+ * @return as above; -ENOBUFS also if config.notify_bytes wait; -EINVAL for off or size
+ */
+FINODE_API int finode_notify_store(struct finode_session *session, uint64_t nodeid,
+				   off_t off, const void *data, size_t size);
+
+/**
+ * Asks for what the kernel has in its pages of an inode. What comes is handed to
+ * config.retrieved, with `cookie`, once for each call that returned 0.
+ * @param size  1 byte to 1 MiB
+ * @return as above; -EINVAL also without config.retrieved
+ */
+FINODE_API int finode_notify_retrieve(struct finode_session *session, uint64_t nodeid,
+				      off_t off, size_t size, uint64_t cookie);
+
 /** Asks the kernel to send again all requests that were read and never answered. */
 FINODE_API int finode_notify_resend(struct finode_session *session);
 
 /**
  * Waits until all that was queued before has been written. Must not be called from a
  * handler: a message may wait for that handler's own reply.
- * @return 0; -EDEADLK if it was called from a handler (noticed in libfuse's loops before
- *         3.18, not in an author's own threads); -ENOTCONN if the session ended before
+ * @return 0; -EDEADLK if it was called from a handler (noticed in finode_session_loop(),
+ *         not in an author's own threads); -ENOTCONN if the session has ended, before or
+ *         meanwhile
  * @since 0.1
  */
 FINODE_API int finode_notify_flush(struct finode_session *session);
@@ -543,7 +648,10 @@ enum finode_notify_kind {
 	FINODE_NOTIFY_PRUNE,
 	FINODE_NOTIFY_INCREMENT_EPOCH,
 	FINODE_NOTIFY_RESEND,
-	FINODE_NOTIFY_KINDS
+	FINODE_NOTIFY_STORE,
+	FINODE_NOTIFY_RETRIEVE,
+	FINODE_NOTIFY_KINDS,
+	FINODE_NOTIFY_KINDS_MAX = 16 /**< room for more */
 };
 
 /** Counters since the session was made. */
@@ -558,7 +666,7 @@ struct finode_session_stats {
 		uint64_t unknown; /**< the kernel does not know what it is about (ENOENT) */
 		uint64_t failed;  /**< the kernel refused it otherwise */
 		uint64_t dropped; /**< the session ended before */
-	} notify[FINODE_NOTIFY_KINDS];
+	} notify[FINODE_NOTIFY_KINDS_MAX];
 	uint64_t notify_full; /**< calls that returned -ENOBUFS */
 	uint64_t malformed;   /**< messages that were not passed on to libfuse */
 };

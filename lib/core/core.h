@@ -126,6 +126,12 @@ struct mounts {
 	uint64_t created, evicted, detached;
 };
 
+/* Lies in what is kept until the table ends: see finode__table_keep(). */
+struct table_kept {
+	struct table_kept *next;
+	void *memory;
+};
+
 struct finode_table {
 	/* set by create, never changed */
 	struct finode_ops ops;
@@ -144,6 +150,8 @@ struct finode_table {
 	struct shard *shards;
 	void *shards_memory;
 	struct finode *root;
+
+	struct table_kept *kept; /* protected by the lock of struct mounts */
 
 	/* of the one thread that destroys the table */
 	enum table_end end;

@@ -203,8 +203,19 @@ err_shards:
 	return err;
 }
 
+static void kept_free(struct finode_table *table)
+{
+	while (table->kept) {
+		void *memory = table->kept->memory;
+
+		table->kept = table->kept->next;
+		table->allocator.release(memory, table->allocator.user);
+	}
+}
+
 static void core_finish(struct finode_table *table)
 {
+	kept_free(table);
 	finode__mounts_finish(table);
 	finode__slots_finish(&table->files);
 	finode__slots_finish(&table->inodes);
@@ -386,6 +397,15 @@ void finode_table_destroy(struct finode_table *table)
 	parts_finish(table, count_parts(table));
 	core_finish(table);
 	table_free(table);
+}
+
+void finode__table_keep(struct finode_table *table, struct table_kept *kept, void *memory)
+{
+	lock_take(&table->mounts.lock);
+	kept->memory = memory;
+	kept->next = table->kept;
+	table->kept = kept;
+	lock_release(&table->mounts.lock);
 }
 
 /* ---- Windows ---- */

@@ -3,6 +3,7 @@
 #ifndef FINODE_LIB_TABLE_H
 #define FINODE_LIB_TABLE_H
 
+#include "base/private.h"
 #include "core/core.h"
 
 /*
@@ -11,5 +12,9 @@
  */
 int finode__table_create(const struct finode_config *config,
 			 const struct table_part *const *parts, struct finode_table **out);
+
+/* Memory that may still be pointed to while the table lives: it is freed with it. */
+FINODE_PRIVATE void finode__table_keep(struct finode_table *table, struct table_kept *kept,
+				       void *memory);
 
 #endif

@@ -1,29 +1,49 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Between libfuse and the kernel: see connection.c. */
+/* What is looked at between the kernel and libfuse: see connection.c. */
 #ifndef FINODE_LIB_CONNECTION_H
 #define FINODE_LIB_CONNECTION_H
 
 #include "fuse/fuse.h"
 
-/* The transport of a session without custom io: messages over a file descriptor. */
-void finode__connection_use_fd(struct session *s, int fd);
-/*
- * Puts the session between libfuse and the fd. @return 0; -ENOTSUP if libfuse was not built
- * for it; another error
- */
-int finode__connection_interpose(struct session *s, int fd);
+/* How large a buffer the kernel wants for a message, as far as is known. */
+size_t finode__connection_buffer(const struct session *s);
 
 /*
- * What the kernel offers and is asked for, before and after the author's init(), in a
- * session that is not interposed.
+ * Looks at a message of `got` bytes, which was read from `fd` into `room` bytes.
+ * @return its size for libfuse, since it may have been translated; 0 if it is done with:
+ * it was answered, or needs no answer
  */
-void finode__connection_init_begins(struct session *s, struct fuse_conn_info *conn);
-void finode__connection_init_ends(struct session *s, struct fuse_conn_info *conn);
+size_t finode__connection_look(struct session *s, int fd, void *message, size_t got,
+			       size_t room);
 
-/* Is this thread serving a request of the session, as far as libfuse's loops tell? */
-bool finode__connection_is_serving(const struct session *s);
+/*
+ * Gives libfuse a message that was looked at; its operation runs here, and what that does
+ * not answer is answered later, by whoever the author likes.
+ */
+void finode__connection_process(struct session *s, void *message, size_t size);
 
-/* Reads and answers requests that nobody else will, until done(s). Waits in small steps. */
-void finode__connection_drain(struct session *s, bool (*done)(struct session *s));
+/*
+ * The author's init() has returned: notifications are taken. The reply to INIT has been
+ * written: they may go.
+ */
+void finode__connection_ready(struct session *s);
+void finode__connection_answered(struct session *s);
+
+/*
+ * Reads and answers requests that nobody else will, until done(s) or the session's
+ * deadline. Waits in small steps. @return false if the deadline has come
+ */
+bool finode__connection_drain(struct session *s, bool (*done)(struct session *s));
+
+/* ---- The end ---- */
+
+/* From now on there is a time by which the end has to be over, the config's. */
+void finode__connection_end_begins(struct session *s);
+/* How many ms are left; 0 if the time has come. */
+unsigned int finode__connection_time_left(const struct session *s);
+/* After that: waits a little until done(s). @return false if that is never */
+bool finode__connection_outlast(struct session *s, bool (*done)(struct session *s));
+/* Ends it by force, with a line in the log that says what was waited for. */
+void finode__connection_abort(struct session *s, const char *what);
 
 #endif

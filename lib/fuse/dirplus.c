@@ -15,6 +15,7 @@
 #include "base/name.h"
 #include "core/object.h"
 #include "fuse/reply.h"
+#include "fuse/serving.h"
 
 #define DIRBUF_MAX (1u << 20)
 
@@ -139,7 +140,10 @@ static void end(struct finode_dirbuf *buf)
 
 int finode_dirbuf_reply(struct finode_dirbuf *buf, fuse_req_t req)
 {
-	int err = fuse_reply_buf(req, buf->bytes, buf->used);
+	int err;
+
+	finode__serving_set(NULL);
+	err = fuse_reply_buf(req, buf->bytes, buf->used);
 
 	if (err) {
 		finode__entry_note_failure(inode_table(buf->dir));

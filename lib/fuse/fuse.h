@@ -2,32 +2,34 @@
 /*
  * The session from inside: what lies behind a struct finode_session.
  *
- *     kernel <-- transport (s->io) <-- connection.c <-- libfuse <-- the author's operations
+ *     kernel --> transport --> connection.c --> libfuse --> the author's operations
+ *            <-- transport <------------------- libfuse <-- fuse_reply_*()
  *
- * connection.c sees each message on its way in and each reply on its way out; message.c
- * judges what comes in; translate.c turns requests that this libfuse does not know into
- * some that it knows; notify.c owns what the server says unasked, passthrough.c the files
- * that the kernel reads and writes by itself, and session.c the life of it all.
+ * loop.c reads each message; connection.c looks at it before libfuse does: message.c judges
+ * it, translate.c turns what this libfuse does not know into something that it knows. What
+ * libfuse writes it writes by itself; where it lets somebody in between (custom_io.c), its
+ * reply to INIT is completed, and an author's own transport is possible. notify.c owns what
+ * the server says unasked, passthrough.c the files that the kernel reads and writes by
+ * itself, and session.c the life of it all.
  *
- * libfuse from 3.18 on knows what a kernel of /dev/fuse sends, and from 3.18.3 on lets
- * nobody between it and its fd unless it was built for that. There the session keeps out of
- * the way (not interposed), but for a transport of the author's own.
- *
- * Fields are set by create, or by INIT before the author's init() runs, and are not changed
- * after that, but for those that are atomic and the queue of notify.c, with its own lock.
+ * Set by create and not changed: all that has no other comment.
  */
 #ifndef FINODE_LIB_FUSE_H
 #define FINODE_LIB_FUSE_H
 
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "core/table.h"
 #include "finode/fuse.h"
 #include "fuse/queue.h"
+#include "fuse/transport.h"
 
 /* What of the author's operations the session stands in for. */
 struct session_author {
 	void (*init)(void *userdata, struct fuse_conn_info *conn);
+	void (*destroy)(void *userdata);
 	void (*create)(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		       struct fuse_file_info *fi);
 	void (*ioctl)(fuse_req_t req, fuse_ino_t nodeid, unsigned int cmd, void *arg,
@@ -35,23 +37,69 @@ struct session_author {
 		      size_t in_size, size_t out_size);
 };
 
+/* What a session is in: always onward, but for INIT and DESTROY, which may come again. */
+enum session_state {
+	SESSION_NEW,	   /* not connected */
+	SESSION_CONNECTED, /* the kernel has not sent INIT, or has sent DESTROY */
+	SESSION_KNOWN,	   /* INIT was read; the author's init() runs */
+	SESSION_READY,	   /* it has returned: notifications are taken */
+	SESSION_ENDED	   /* unmounted, for good */
+};
+
+#define CLONES	     255   /* of the fd, numbered from 1 */
+#define CLONE_MEMORY 16384 /* requests whose clone is known */
+
+/* For a loop with clones of the fd: see custom_io.c. */
+struct clones {
+	int fds[CLONES + 1];
+	_Atomic uint64_t requests[CLONE_MEMORY];
+};
+
+struct session;
+
+/* See inner.c. The first of libfuse's sessions is base.fuse. */
+struct inner {
+	/* as finode__custom_io_install(), which is above */
+	int (*interpose)(struct session *s, struct fuse_session *fuse, int fd);
+	_Atomic(struct fuse_session *) current;
+	struct fuse_args args; /* what the first was made of */
+	struct fuse_lowlevel_ops *ops;
+	size_t ops_size;
+	_Atomic bool used; /* INIT has come to `current` */
+	struct retired *retired;
+	unsigned int retired_count;
+};
+
 struct session {
 	struct finode_session base; /* first: it is the userdata of libfuse's session */
 	struct finode_session_config config;
 	struct session_author author;
-	struct fuse_custom_io io; /* the transport, below libfuse */
-	bool connected;
-	bool interposed; /* libfuse reads and writes through the session */
+	bool forgets; /* FORGETs are the table's alone: the author has no operations */
+	struct table_kept kept;
 
-	struct finode_kernel kernel;
-	_Atomic bool initialised; /* kernel is set */
+	struct inner inner;
+	struct transport transport; /* set by mount or attach */
+	bool interposed;	    /* libfuse reads and writes through the session */
+	_Atomic bool foreign_loop;  /* INIT was not read by finode_session_loop() */
+	struct clones *clones;	    /* NULL unless the loop has some */
+	_Atomic uint32_t state;	    /* enum session_state */
+
+	/* what INIT and its reply have agreed on */
+	struct finode_kernel kernel; /* changed with the lock of `notify` held */
+	_Atomic uint32_t features;   /* of it */
 	_Atomic uint64_t init_unique;
 	_Atomic bool setxattr_ext;
 	_Atomic bool passthrough; /* was asked for, and will be taken */
-	bool serial_dirops;
-	size_t max_write;
+	_Atomic bool serial_dirops;
+	_Atomic size_t max_write; /* 0 before INIT */
+
+	/* the end */
+	sem_t wake; /* the thread in finode_session_loop() has something to do */
+	_Atomic uint64_t deadline; /* when it has to be over, in ms; 0 until it begins */
+	_Atomic bool stuck;	   /* threads of the loop are left: nothing may be freed */
 
 	_Atomic uint64_t malformed;
+	_Atomic uint32_t interrupts; /* INTERRUPTs since the last message that is none */
 	struct notify notify;
 };
 
@@ -60,15 +108,16 @@ static inline struct session *session_of(struct finode_session *base)
 	return FINODE_CONTAINER_OF(base, struct session, base);
 }
 
-static inline const struct session *session_of_const(const struct finode_session *base)
+static inline enum session_state session_state(const struct session *s)
 {
-	return (const struct session *)(const void *)base;
+	return atomic_load_explicit(&s->state, memory_order_acquire);
 }
 
-/* Has the kernel sent INIT? What it said is to be seen then. */
-static inline bool session_initialised(struct session *s)
+/* Has the kernel this feature? False before INIT. */
+static inline bool session_kernel_has(const struct session *s,
+				      enum finode_kernel_feature feature)
 {
-	return atomic_load_explicit(&s->initialised, memory_order_acquire);
+	return atomic_load_explicit(&s->features, memory_order_relaxed) & feature;
 }
 
 #endif

@@ -65,8 +65,11 @@ static const struct shape shapes[] = {
 	[PROTOCOL_STATX] = {HEAD(protocol_statx_in), 0},
 };
 
-/* How many bytes must follow the head and the names. */
-static size_t tail_of(const struct fuse_in_header *in)
+/*
+ * How many bytes must follow the head and the names; more than there can be if that is
+ * beyond all measure.
+ */
+static uint64_t tail_of(const struct fuse_in_header *in)
 {
 	const void *head = in + 1;
 
@@ -80,7 +83,7 @@ static size_t tail_of(const struct fuse_in_header *in)
 	case FUSE_NOTIFY_REPLY:
 		return ((const struct fuse_notify_retrieve_in *)head)->size;
 	case FUSE_BATCH_FORGET:
-		return (size_t)((const struct fuse_batch_forget_in *)head)->count *
+		return (uint64_t)((const struct fuse_batch_forget_in *)head)->count *
 		       sizeof(struct fuse_forget_one);
 	case FUSE_INIT:
 		return ((const struct fuse_init_in *)head)->flags & FUSE_INIT_EXT
@@ -118,6 +121,44 @@ const char *finode__message_fault(const struct fuse_in_header *in, size_t size,
 		at = end + 1;
 	}
 	return left < tail_of(in) ? "it counts more than it has" : NULL;
+}
+
+static void clamp(uint32_t *size, size_t most)
+{
+	if (*size > most)
+		*size = (uint32_t)most;
+}
+
+/*
+ * A kernel asks for whole pages, of 64 KiB at most, and where nothing else was agreed on
+ * for 32 of its own.
+ */
+static size_t most_data(size_t max_write)
+{
+	const size_t page = 65536, least = 32 * page;
+	const size_t pages = max_write / page + (max_write % page != 0);
+
+	return pages * page > least ? pages * page : least;
+}
+
+void finode__message_clamp(struct fuse_in_header *in, size_t max_write)
+{
+	const size_t longest_value = 65536; /* XATTR_SIZE_MAX, XATTR_LIST_MAX */
+	void *head = in + 1;
+
+	switch (in->opcode) {
+	case FUSE_READ:
+	case FUSE_READDIR:
+	case FUSE_READDIRPLUS:
+		clamp(&((struct fuse_read_in *)head)->size, most_data(max_write));
+		break;
+	case FUSE_GETXATTR:
+	case FUSE_LISTXATTR:
+		clamp(&((struct fuse_getxattr_in *)head)->size, longest_value);
+		break;
+	default:
+		break;
+	}
 }
 
 bool finode__message_wants_reply(const struct fuse_in_header *in)

@@ -19,6 +19,13 @@ struct fuse_in_header;
 const char *finode__message_fault(const struct fuse_in_header *in, size_t size,
 				  bool setxattr_ext);
 
+/*
+ * What a well-formed message asks for, clamped to what was agreed on: a READ or a listing
+ * to `max_write` (0: nothing was yet), or what a kernel asks for anyway; values of extended
+ * attributes to the most that there is.
+ */
+void finode__message_clamp(struct fuse_in_header *in, size_t max_write);
+
 /* Does the kernel wait for a reply to it? */
 bool finode__message_wants_reply(const struct fuse_in_header *in);
 

@@ -9,13 +9,15 @@
 
 #include "base/memory.h"
 #include "core/core.h"
-#include "finode/alias.h"
-#include "finode/name.h"
 #include "fuse/connection.h"
 #include "fuse/protocol.h"
+#include "fuse/retrieve.h"
 
 #define LIMIT_DEFAULT 65536u
+#define BYTES_DEFAULT (64u << 20)
 #define PRUNE_AT_ONCE 128 /* nodeids in one message */
+
+#define NOTICE_MERGED 1 /* a result: an equal one waits */
 
 /* ---- The messages ---- */
 
@@ -30,9 +32,7 @@ static int write_message(struct session *s, int code, const void *head, size_t h
 			       {(void *)tail, tail_size}};
 	int count = tail_size ? 3 : head_size ? 2 : 1;
 
-	if (s->io.writev(fuse_session_fd(s->base.fuse), iov, count, &s->base) < 0)
-		return -errno;
-	return 0;
+	return s->transport.send(&s->transport, s->transport.fd, iov, count);
 }
 
 static int write_entry(struct session *s, const struct notice *notice, uint32_t flags)
@@ -70,6 +70,30 @@ static int write_inval_inode(struct session *s, const struct notice *notice)
 	return write_message(s, FUSE_NOTIFY_INVAL_INODE, &out, sizeof(out), NULL, 0);
 }
 
+static int write_store(struct session *s, const struct notice *notice)
+{
+	const struct fuse_notify_store_out out = {
+		.nodeid = notice->saying.nodeid,
+		.offset = (uint64_t)notice->saying.off,
+		.size = (uint32_t)notice->data_size,
+	};
+
+	return write_message(s, FUSE_NOTIFY_STORE, &out, sizeof(out), notice->name,
+			     notice->data_size);
+}
+
+static int write_retrieve(struct session *s, const struct notice *notice)
+{
+	const struct fuse_notify_retrieve_out out = {
+		.notify_unique = notice->unique,
+		.nodeid = notice->saying.nodeid,
+		.offset = (uint64_t)notice->saying.off,
+		.size = (uint32_t)notice->saying.len,
+	};
+
+	return write_message(s, FUSE_NOTIFY_RETRIEVE, &out, sizeof(out), NULL, 0);
+}
+
 /* A list of notices that may all go in one message. */
 static int write_prune(struct session *s, const struct notice *notice)
 {
@@ -96,6 +120,10 @@ static int write_notice(struct session *s, const struct notice *notice)
 		return write_delete(s, notice);
 	case FINODE_NOTIFY_PRUNE:
 		return write_prune(s, notice);
+	case FINODE_NOTIFY_STORE:
+		return write_store(s, notice);
+	case FINODE_NOTIFY_RETRIEVE:
+		return write_retrieve(s, notice);
 	case FINODE_NOTIFY_INCREMENT_EPOCH:
 		return write_message(s, PROTOCOL_NOTIFY_INC_EPOCH, NULL, 0, NULL, 0);
 	default:
@@ -162,6 +190,37 @@ static enum fate send_taken(struct session *s, const struct notice *taken)
 	return FAILED;
 }
 
+/* What was asked for and did not get to the kernel will not come. */
+static void end_retrieve(struct session *s, uint32_t kind, uint64_t unique, enum fate fate)
+{
+	if (kind == FINODE_NOTIFY_RETRIEVE && fate != SENT)
+		finode__retrieve_end(s, unique, NULL, 0);
+}
+
+/* Writes the next message. The lock is held, but not meanwhile. */
+static void send_next_locked(struct session *s)
+{
+	struct notify *n = &s->notify;
+	struct notice *taken = take_locked(n);
+	const uint32_t kind = taken->saying.kind;
+	const uint64_t unique = taken->unique;
+	enum fate fate;
+
+	lock_release(&n->lock);
+	fate = send_taken(s, taken);
+	lock_take(&n->lock);
+	end_locked(s, taken, fate);
+	lock_release(&n->lock);
+	end_retrieve(s, kind, unique, fate);
+	lock_take(&n->lock);
+}
+
+static void drop_all_locked(struct session *s)
+{
+	while (s->notify.first)
+		end_locked(s, finode__queue_pop_locked(&s->notify), DROPPED);
+}
+
 static void *notify_main(void *arg)
 {
 	struct session *s = arg;
@@ -169,28 +228,18 @@ static void *notify_main(void *arg)
 
 	lock_take(&n->lock);
 	while (!n->stopping) {
-		struct notice *taken;
-		enum fate fate;
-
-		if (!n->first) {
+		if (n->first && n->open)
+			send_next_locked(s);
+		else
 			lock_wait(&n->lock, &n->wanted);
-			continue;
-		}
-		taken = take_locked(n);
-		lock_release(&n->lock);
-		fate = send_taken(s, taken);
-		lock_take(&n->lock);
-		end_locked(s, taken, fate);
 	}
-	while (n->first)
-		end_locked(s, finode__queue_pop_locked(n), DROPPED);
+	drop_all_locked(s);
 	n->stopped = true;
 	lock_release(&n->lock);
 	return NULL;
 }
 
-/* Not before the first call: a server may fork between making a session and its loop. */
-static int start_locked(struct session *s)
+int finode__notify_start(struct session *s)
 {
 	const struct finode_allocator *allocator = &s->base.table->allocator;
 	struct notify *n = &s->notify;
@@ -213,182 +262,126 @@ static int start_locked(struct session *s)
 	return err;
 }
 
-/* ---- Calls ---- */
+/* ---- What comes into the queue ---- */
 
 static struct notice *make_notice(struct session *s, const struct saying *saying,
-				  const char *name, uint64_t hash)
+				  const void *bytes, size_t size)
 {
 	const struct finode_allocator *allocator = &s->base.table->allocator;
-	struct notice *notice = allocator->allocate(sizeof(*notice) + saying->name_size + 1,
-						    allocator->user);
+	struct notice *notice =
+		allocator->allocate(sizeof(*notice) + size + 1, allocator->user);
 
-	if (notice) {
-		notice->hash = hash;
-		notice->saying = *saying;
-		memcpy(notice->name, name, saying->name_size);
-	}
+	if (!notice)
+		return NULL;
+	notice->saying = *saying;
+	memcpy(notice->name, bytes, size);
 	return notice;
 }
 
-static int enter_locked(struct session *s, const struct saying *saying, const char *name,
-			uint64_t hash)
+/* Consumes the notice. Two that say the same are one, but for data. */
+static int push_locked(struct session *s, struct notice *notice)
 {
 	struct notify *n = &s->notify;
-	struct notice *notice;
-	int err = n->stopping ? -ENOTCONN : start_locked(s);
+	const struct saying *saying = &notice->saying;
+	const bool data = saying->kind == FINODE_NOTIFY_STORE ||
+			  saying->kind == FINODE_NOTIFY_RETRIEVE;
 
-	if (err)
-		return err;
-	if (finode__queue_find_locked(n, saying, name, hash)) {
+	if (n->stopping)
+		return -ENOTCONN;
+	if (!n->started)
+		return -EAGAIN;
+	if (!data && finode__queue_find_locked(n, saying, notice->name, notice->hash)) {
 		n->stats.notify[saying->kind].queued++;
 		n->stats.notify[saying->kind].merged++;
-		return 0;
+		return NOTICE_MERGED;
 	}
-	if (n->waiting >= n->limit) {
+	if (n->waiting >= n->limit || n->bytes + notice->data_size > n->limit_bytes) {
 		n->stats.notify_full++;
 		return -ENOBUFS;
 	}
-	notice = make_notice(s, saying, name, hash);
-	if (!notice)
-		return -ENOMEM;
 	n->stats.notify[saying->kind].queued++;
 	finode__queue_push_locked(n, notice);
 	pthread_cond_signal(&n->wanted);
 	return 0;
 }
 
-static int enter(struct session *s, struct saying saying, const char *name)
+static int enter(struct session *s, struct notice *notice)
 {
-	uint64_t hash;
-	int err;
+	const struct finode_allocator *allocator = &s->base.table->allocator;
+	int result;
+
+	if (!notice)
+		return -ENOMEM;
+	lock_take(&s->notify.lock);
+	result = push_locked(s, notice);
+	lock_release(&s->notify.lock);
+	if (result)
+		allocator->release(notice, allocator->user);
+	return result == NOTICE_MERGED ? 0 : result;
+}
+
+int finode__notify_say(struct session *s, const struct saying *what, const char *name)
+{
+	struct saying saying = *what;
+	struct notice *notice;
 
 	/* The kernel takes no notification before it has the reply to its INIT. */
-	if (!session_initialised(s) || s->init_unique != 0)
+	if (session_state(s) != SESSION_READY)
 		return -ENOTCONN;
 	saying.name_size = (uint32_t)strlen(name);
-	hash = finode__notice_hash(&s->base.table->seed, &saying, name);
-	lock_take(&s->notify.lock);
-	err = enter_locked(s, &saying, name, hash);
-	lock_release(&s->notify.lock);
+	notice = make_notice(s, &saying, name, saying.name_size);
+	if (notice)
+		notice->hash = finode__notice_hash(&s->base.table->seed, &saying, name);
+	return enter(s, notice);
+}
+
+int finode__notify_store(struct session *s, const struct saying *saying, const void *data,
+			 size_t size)
+{
+	struct notice *notice;
+
+	if (session_state(s) != SESSION_READY)
+		return -ENOTCONN;
+	notice = make_notice(s, saying, data, size);
+	if (notice)
+		notice->data_size = size;
+	return enter(s, notice);
+}
+
+int finode__notify_retrieve(struct session *s, const struct saying *saying, uint64_t cookie)
+{
+	struct notice *notice;
+	uint64_t unique;
+	int err;
+
+	if (session_state(s) != SESSION_READY)
+		return -ENOTCONN;
+	unique = finode__retrieve_begin(s, saying->nodeid, saying->off, cookie);
+	if (!unique)
+		return -ENOMEM;
+	notice = make_notice(s, saying, "", 0);
+	if (notice)
+		notice->unique = unique;
+	err = enter(s, notice);
+	if (err)
+		finode__retrieve_cancel(s, unique);
 	return err;
 }
 
-/* A message that names an entry. */
-static int enter_entry(struct session *s, struct saying saying, const char *name)
+int finode__notify_flush(struct session *s)
 {
-	struct finode_table *table = s->base.table;
-	int err = finode_name_check(name);
-
-	if (err == -EINVAL)
-		return finode__refuse(&table->log, &table->rare.refused[REFUSED_NAME],
-				      "finode_notify_*(): a name is empty, \".\", \"..\" "
-				      "or has a '/'");
-	return err ? err : enter(s, saying, name);
-}
-
-static bool kernel_has(struct session *s, enum finode_kernel_feature feature)
-{
-	return session_initialised(s) && s->kernel.features & feature;
-}
-
-/* A message that only some kernels know. */
-static int enter_if(struct session *s, enum finode_kernel_feature feature,
-		    struct saying saying)
-{
-	if (session_initialised(s) && !kernel_has(s, feature))
-		return -EOPNOTSUPP;
-	return enter(s, saying, "");
-}
-
-int finode_notify_inval_inode(struct finode_session *session, uint64_t nodeid, off_t off,
-			      off_t len)
-{
-	const struct saying saying = {.kind = FINODE_NOTIFY_INVAL_INODE,
-				      .nodeid = nodeid,
-				      .off = off < 0 ? -1 : off,
-				      .len = off < 0 || len < 0 ? 0 : len};
-
-	return enter(session_of(session), saying, "");
-}
-
-int finode_notify_inval_entry(struct finode_session *session, uint64_t parent,
-			      const char *name)
-{
-	const struct saying saying = {.kind = FINODE_NOTIFY_INVAL_ENTRY, .nodeid = parent};
-
-	return enter_entry(session_of(session), saying, name);
-}
-
-int finode_notify_expire_entry(struct finode_session *session, uint64_t parent,
-			       const char *name)
-{
-	const struct saying saying = {.kind = FINODE_NOTIFY_EXPIRE_ENTRY, .nodeid = parent};
-
-	return enter_entry(session_of(session), saying, name);
-}
-
-int finode_notify_delete(struct finode_session *session, uint64_t parent, uint64_t child,
-			 const char *name)
-{
-	const struct saying saying = {
-		.kind = FINODE_NOTIFY_DELETE, .nodeid = parent, .child = child};
-
-	return enter_entry(session_of(session), saying, name);
-}
-
-/* The next best to PRUNE: a name of the inode, if the table keeps names and has one. */
-static int inval_known_name(struct session *s, uint64_t nodeid)
-{
-	FINODE_AUTOPUT struct finode *inode = finode_get(s->base.table, nodeid);
-	FINODE_ALIAS_AUTOPUT struct finode_alias *alias = NULL;
-
-	if (inode && inode->type != S_IFDIR)
-		alias = finode_alias_next(inode, NULL);
-	if (!alias)
-		return -EOPNOTSUPP;
-	return finode_notify_inval_entry(&s->base, alias->dir->nodeid, alias->name);
-}
-
-int finode_notify_prune(struct finode_session *session, uint64_t nodeid, uint64_t parent,
-			const char *name)
-{
-	const struct saying saying = {.kind = FINODE_NOTIFY_PRUNE, .nodeid = nodeid};
-	struct session *s = session_of(session);
-
-	if (!session_initialised(s) || kernel_has(s, FINODE_KERNEL_PRUNE))
-		return enter_if(s, FINODE_KERNEL_PRUNE, saying);
-	return name ? finode_notify_inval_entry(session, parent, name)
-		    : inval_known_name(s, nodeid);
-}
-
-int finode_notify_increment_epoch(struct finode_session *session)
-{
-	const struct saying saying = {.kind = FINODE_NOTIFY_INCREMENT_EPOCH};
-
-	return enter_if(session_of(session), FINODE_KERNEL_EPOCH, saying);
-}
-
-int finode_notify_resend(struct finode_session *session)
-{
-	const struct saying saying = {.kind = FINODE_NOTIFY_RESEND};
-
-	return enter_if(session_of(session), FINODE_KERNEL_RESEND, saying);
-}
-
-int finode_notify_flush(struct finode_session *session)
-{
-	struct session *s = session_of(session);
 	struct notify *n = &s->notify;
 	uint64_t until;
 	int err;
 
-	if (finode__connection_is_serving(s) && !fuse_session_exited(session->fuse))
-		return -EDEADLK;
+	if (session_state(s) == SESSION_ENDED)
+		return -ENOTCONN;
 	lock_take(&n->lock);
 	until = n->entered;
 	while (n->left < until && !n->stopping)
 		lock_wait(&n->lock, &n->written);
-	err = n->left < until ? -ENOTCONN : 0;
+	/* What was dropped has left, too. */
+	err = n->stopping ? -ENOTCONN : 0;
 	lock_release(&n->lock);
 	return err;
 }
@@ -401,6 +394,7 @@ int finode__notify_init(struct session *s)
 	unsigned int buckets = 64;
 
 	n->limit = s->config.notify_limit ? s->config.notify_limit : LIMIT_DEFAULT;
+	n->limit_bytes = s->config.notify_bytes ? s->config.notify_bytes : BYTES_DEFAULT;
 	while (buckets < n->limit && buckets < LIMIT_DEFAULT)
 		buckets *= 2;
 	n->bucket_mask = buckets - 1;
@@ -420,6 +414,25 @@ static bool thread_has_stopped(struct session *s)
 	return stopped;
 }
 
+void finode__notify_drop(struct session *s)
+{
+	lock_take(&s->notify.lock);
+	drop_all_locked(s);
+	lock_release(&s->notify.lock);
+	finode__retrieve_end_all(s);
+}
+
+/* @return false if the thread does not come back from the kernel, even by force */
+static bool see_thread_off(struct session *s)
+{
+	/* It may be in a write that waits for a request that no loop reads any more. */
+	if (finode__connection_drain(s, thread_has_stopped))
+		return true;
+	finode__connection_abort(s, "a notification waits in the kernel for a request that "
+				    "is not answered");
+	return finode__connection_outlast(s, thread_has_stopped);
+}
+
 void finode__notify_stop(struct session *s)
 {
 	struct notify *n = &s->notify;
@@ -433,9 +446,11 @@ void finode__notify_stop(struct session *s)
 	lock_release(&n->lock);
 	if (!started)
 		return;
-	/* It may be in a write that waits for a request that no loop reads any more. */
-	finode__connection_drain(s, thread_has_stopped);
-	pthread_join(n->thread, NULL);
+	if (see_thread_off(s))
+		pthread_join(n->thread, NULL);
+	else
+		s->stuck = true;
+	finode__retrieve_end_all(s);
 }
 
 void finode__notify_finish(struct session *s)
@@ -445,9 +460,7 @@ void finode__notify_finish(struct session *s)
 
 	if (n->buckets)
 		allocator->release(n->buckets, allocator->user);
-	pthread_cond_destroy(&n->wanted);
-	pthread_cond_destroy(&n->written);
-	finode__lock_finish(&n->lock);
+	n->buckets = NULL;
 }
 
 void finode__notify_stats(struct session *s, struct finode_session_stats *stats)

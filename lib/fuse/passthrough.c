@@ -17,9 +17,11 @@ int finode_backing_open(struct finode_session *session, int fd)
 	const struct protocol_backing_map map = {.fd = fd};
 	int id;
 
+	if (session_state(s) == SESSION_ENDED)
+		return -ENOTCONN;
 	if (!atomic_load_explicit(&s->passthrough, memory_order_acquire))
 		return -EOPNOTSUPP;
-	id = ioctl(fuse_session_fd(session->fuse), PROTOCOL_BACKING_OPEN, &map);
+	id = ioctl(s->transport.fd, PROTOCOL_BACKING_OPEN, &map);
 	if (id > 0)
 		return id;
 	return id < 0 ? -errno : -EIO;
@@ -28,8 +30,12 @@ int finode_backing_open(struct finode_session *session, int fd)
 int finode_backing_close(struct finode_session *session, int id)
 {
 	const uint32_t number = (uint32_t)id;
+	struct session *s = session_of(session);
 
-	if (ioctl(fuse_session_fd(session->fuse), PROTOCOL_BACKING_CLOSE, &number) < 0)
+	/* With the connection its ids have ended. */
+	if (session_state(s) == SESSION_ENDED)
+		return -ENOTCONN;
+	if (ioctl(s->transport.fd, PROTOCOL_BACKING_CLOSE, &number) < 0)
 		return -errno;
 	return 0;
 }

@@ -38,6 +38,7 @@ void finode__queue_push_locked(struct notify *n, struct notice *notice)
 	*n->last = notice;
 	n->last = &notice->next;
 	n->waiting++;
+	n->bytes += notice->data_size;
 	n->entered++;
 	n->stats.notify[notice->saying.kind].waiting++;
 }
@@ -55,6 +56,7 @@ struct notice *finode__queue_pop_locked(struct notify *n)
 		n->last = &n->first;
 	notice->next = NULL;
 	n->waiting--;
+	n->bytes -= notice->data_size;
 	n->stats.notify[notice->saying.kind].waiting--;
 	return notice;
 }

@@ -7,7 +7,7 @@
  *
  *   - what waits is in the queue, in its order, and in one bucket of the index; what is
  *     being written is in neither, so an equal call after that is queued again
- *   - waiting <= limit
+ *   - waiting <= limit, bytes <= limit_bytes
  *   - of each kind, queued = waiting + merged + sent + unknown + failed + dropped, and what
  *     is being written
  */
@@ -35,8 +35,12 @@ struct notice {
 	struct notice *in_bucket; /* the next there */
 	uint64_t hash;
 	struct saying saying;
-	char name[]; /* ends in '\0' */
+	uint64_t unique;  /* of a RETRIEVE */
+	size_t data_size; /* of a STORE */
+	char name[];	  /* ends in '\0'; or the data */
 };
+
+struct retrieve;
 
 struct notify {
 	struct lock lock;
@@ -49,8 +53,12 @@ struct notify {
 	struct notice **buckets; /* NULL until the first call */
 	unsigned int bucket_mask;
 	unsigned int waiting, limit;
+	size_t bytes, limit_bytes; /* of data that waits */
 	uint64_t entered, left; /* how many ever came into the queue, and are done with */
 	bool started, stopping, stopped;
+	bool open;		    /* INIT was answered: what waits may be written */
+	struct retrieve *retrieves; /* see retrieve.h */
+	uint64_t retrieve_serial;
 	struct finode_session_stats stats;
 
 	_Atomic uint64_t refused; /* by the kernel */

@@ -19,15 +19,24 @@
 #include "finode/alias.h"
 #include "fuse/protocol.h"
 #include "fuse/reply.h"
+#include "fuse/serving.h"
 #include "mounts/crossing.h"
 
 /* The kernel takes errors in [-511, -1]; others abort the connection or the reply. */
 #define KERNEL_ERROR_LIMIT 512
 
+/* Who has answered serves no more: see serving.h. */
+static int answer_buf(fuse_req_t req, const void *buf, size_t size)
+{
+	finode__serving_set(NULL);
+	return fuse_reply_buf(req, buf, size);
+}
+
 int finode_reply_err(fuse_req_t req, int err)
 {
 	if (err > 0 || err <= -KERNEL_ERROR_LIMIT)
 		err = -EIO;
+	finode__serving_set(NULL);
 	return fuse_reply_err(req, -err);
 }
 
@@ -195,7 +204,7 @@ static int reply_counted(fuse_req_t req, struct finode *inode,
 	int err;
 
 	finode_count(inode, 1);
-	err = fuse_reply_buf(req, (const void *)entry, size);
+	err = answer_buf(req, (const void *)entry, size);
 	if (err) {
 		finode__entry_note_failure(inode_table(inode));
 		finode__entry_undo(entry, inode);
@@ -278,7 +287,7 @@ int finode_reply_negative(fuse_req_t req, struct finode *dir, const char *name,
 	if (!(entry_timeout > 0))
 		return finode_reply_err(req, -ENOENT);
 	split_timeout(entry_timeout, &out.entry_valid, &out.entry_valid_nsec);
-	return fuse_reply_buf(req, (const void *)&out, sizeof(out));
+	return answer_buf(req, (const void *)&out, sizeof(out));
 }
 
 /* The kernel takes an inode for bad if it changes its type or has no size. */
@@ -305,7 +314,7 @@ int finode_reply_attr(fuse_req_t req, struct finode *inode, const struct stat *a
 		return err;
 	split_timeout(attr_timeout, &out.attr_valid, &out.attr_valid_nsec);
 	fill_attr(&out.attr, attr);
-	return fuse_reply_buf(req, (const void *)&out, sizeof(out));
+	return answer_buf(req, (const void *)&out, sizeof(out));
 }
 
 static struct protocol_time protocol_time(const struct statx_timestamp *time)
@@ -348,7 +357,7 @@ int finode_reply_statx(fuse_req_t req, struct finode *inode, const struct statx 
 		return err;
 	split_timeout(attr_timeout, &out.attr_valid, &out.attr_valid_nsec);
 	fill_statx(&out.stat, attr);
-	return fuse_reply_buf(req, (const void *)&out, sizeof(out));
+	return answer_buf(req, (const void *)&out, sizeof(out));
 }
 
 int finode_reply_open(fuse_req_t req, struct finode_file *file, struct fuse_file_info *fi)
@@ -359,7 +368,7 @@ int finode_reply_open(fuse_req_t req, struct finode_file *file, struct fuse_file
 	if (file)
 		fi->fh = file->fh;
 	fill_open(&out, file, fi);
-	err = fuse_reply_buf(req, (const void *)&out, sizeof(out));
+	err = answer_buf(req, (const void *)&out, sizeof(out));
 	if (err && file)
 		finode_file_close(inode_table(file->inode), file->fh);
 	return err;

@@ -2,20 +2,26 @@
 /*
  * The session: its life, and its connection's. See fuse.h.
  *
- * A connection is made by mount or attach, once, and ended by unmount.
+ * A connection is made by mount or attach, once, and ended by unmount; inside it INIT and
+ * DESTROY may come more than once. The end takes bounded time, whatever the kernel or the
+ * author still owes: what is waited for in vain is aborted. A session that has ended
+ * answers every call with -ENOTCONN as long as its table lives, since evict() may make one.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/abi.h"
-#include "core/core.h"
+#include "core/table.h"
 #include "fuse/connection.h"
+#include "fuse/custom_io.h"
+#include "fuse/init.h"
+#include "fuse/inner.h"
 #include "fuse/notify.h"
 #include "fuse/translate.h"
 
-/* Is there anything to be done between this libfuse and a /dev/fuse? See fuse.h. */
+/* Is there anything to be done between this libfuse and a /dev/fuse? See custom_io.c. */
 #define INTERPOSE_DEV_FUSE (FUSE_VERSION < FUSE_MAKE_VERSION(3, 18))
 
 /* ---- Making one ---- */
@@ -25,27 +31,60 @@ static void session_init(void *userdata, struct fuse_conn_info *conn)
 	struct session *s = userdata;
 	const unsigned int before = conn->want & FUSE_CAP_PARALLEL_DIROPS;
 
-	if (!s->interposed)
-		finode__connection_init_begins(s, conn);
+	finode__init_begins(s, conn);
+	if (finode__notify_start(s) != 0)
+		finode__log(&s->base.table->log, FINODE_LOG_WARNING,
+			    "no thread for notifications: there will be none");
 	if (s->author.init)
 		s->author.init(userdata, conn);
-	if (!s->interposed)
-		finode__connection_init_ends(s, conn);
 	/* libfuse 3.14 wants it by default, and so shows an author who does not. */
 	if (before && !(conn->want & FUSE_CAP_PARALLEL_DIROPS))
 		s->serial_dirops = true;
-	s->max_write = conn->max_write;
+	finode__init_ends(s, conn);
+	finode__connection_ready(s);
+	/* Where nobody sees the reply, it is about to be written. */
+	if (s->foreign_loop && !s->interposed)
+		finode__connection_answered(s);
 }
 
-/* FORGET and BATCH_FORGET of an author who leaves them to the table. */
-static void forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t nlookup)
+/* DESTROY: the kernel has forgotten everything, and may begin anew with INIT. */
+static void session_destroy(void *userdata)
+{
+	struct session *s = userdata;
+
+	if (s->author.destroy)
+		s->author.destroy(userdata);
+	if (session_state(s) != SESSION_ENDED) {
+		finode__init_forget(s);
+		finode__notify_drop(s);
+	}
+	finode_table_forget_all(s->base.table);
+}
+
+static void session_forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t nlookup)
 {
 	finode_reply_forget(req, finode_session_of(req)->table, nodeid, nlookup);
 }
 
-static void forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+static void session_forget_multi(fuse_req_t req, size_t count,
+				 struct fuse_forget_data *forgets)
 {
 	finode_reply_forget_multi(req, finode_session_of(req)->table, count, forgets);
+}
+
+/* What the author has none of, and what the session stands in for. */
+static void install(struct session *s, struct fuse_lowlevel_ops *ops)
+{
+	s->author.init = ops->init;
+	s->author.destroy = ops->destroy;
+	s->forgets = !ops->forget && !ops->forget_multi;
+	ops->init = session_init;
+	ops->destroy = session_destroy;
+	if (!ops->forget)
+		ops->forget = session_forget;
+	if (!ops->forget_multi && s->forgets)
+		ops->forget_multi = session_forget_multi;
+	finode__translate_install(s, ops);
 }
 
 /* SYNCFS of an author who leaves it to the table's mounts. */
@@ -55,30 +94,23 @@ static void sync_mounts(fuse_req_t req, fuse_ino_t nodeid)
 }
 
 /* The author's operations, of the size that the author's header or ours has. */
-static int make_fuse_session(struct session *s, struct fuse_args *args)
+static int make_inner(struct session *s, struct fuse_args *args)
 {
 	const struct finode_allocator *allocator = &s->base.table->allocator;
 	const size_t size = s->config.ops_size > sizeof(struct fuse_lowlevel_ops)
 				    ? s->config.ops_size
 				    : sizeof(struct fuse_lowlevel_ops);
 	struct fuse_lowlevel_ops *ops = allocator->allocate(size, allocator->user);
+	int err;
 
 	if (!ops)
 		return -ENOMEM;
 	memcpy(ops, s->config.ops, s->config.ops_size);
-	s->author.init = ops->init;
-	ops->init = session_init;
-	/* Without forget_multi() libfuse calls forget() for each. */
-	if (!ops->forget) {
-		ops->forget = forget;
-		if (!ops->forget_multi)
-			ops->forget_multi = forget_multi;
-	}
-	finode__translate_install(s, ops);
-	s->base.fuse = fuse_session_new(args, ops, size, &s->base);
+	install(s, ops);
+	err = finode__inner_create(s, args, ops, size);
 	allocator->release(ops, allocator->user);
-	if (s->base.fuse)
-		return 0;
+	if (err != -EINVAL)
+		return err;
 	return finode__refuse(&s->base.table->log,
 			      &s->base.table->rare.refused[REFUSED_CONFIG],
 			      "libfuse makes no session of these arguments and operations");
@@ -142,25 +174,35 @@ int finode_session_create(struct fuse_args *args,
 	if (!copy.syncfs && copy.table->mounts.ops.sync)
 		s->config.syncfs = sync_mounts;
 	s->serial_dirops = copy.serial_dirops != 0;
+	sem_init(&s->wake, 0, 0);
+	s->inner.interpose = finode__custom_io_install;
 	err = finode__notify_init(s);
-	if (!err) {
-		err = make_fuse_session(s, args);
-		if (!err) {
-			*out = &s->base;
-			return 0;
-		}
-		finode__notify_finish(s);
-	}
-	allocator->release(s, allocator->user);
+	if (!err)
+		err = make_inner(s, args);
+	if (err)
+		allocator->release(s, allocator->user);
+	else
+		*out = &s->base;
 	return err;
 }
 
 /* ---- Connecting ---- */
 
-/* Between libfuse and a /dev/fuse, or not, as this libfuse needs it. */
-static int interpose_if_needed(struct session *s, int fd)
+/* A session connects once. */
+static int check_new(const struct session *s)
 {
-	int err = INTERPOSE_DEV_FUSE ? finode__connection_interpose(s, fd) : -ENOTSUP;
+	return session_state(s) == SESSION_NEW ? 0 : -EALREADY;
+}
+
+static void connected(struct session *s)
+{
+	atomic_store_explicit(&s->state, SESSION_CONNECTED, memory_order_release);
+}
+
+/* Between libfuse and a /dev/fuse, or not, as this libfuse needs it. */
+static int interpose_if_needed(struct session *s)
+{
+	int err = INTERPOSE_DEV_FUSE ? finode__inner_interpose(s) : -ENOTSUP;
 
 	return err == -ENOTSUP ? 0 : err;
 }
@@ -168,50 +210,61 @@ static int interpose_if_needed(struct session *s, int fd)
 int finode_session_mount(struct finode_session *session, const char *mountpoint)
 {
 	struct session *s = session_of(session);
-	int err;
+	int err = check_new(s);
+	char *path;
 
-	if (s->connected)
-		return -EALREADY;
-	if (fuse_session_mount(session->fuse, mountpoint) != 0)
-		return -EIO;
-	finode__connection_use_fd(s, fuse_session_fd(session->fuse));
-	err = interpose_if_needed(s, fuse_session_fd(session->fuse));
 	if (err)
+		return err;
+	/* Before it is mounted: after that, to look at it is to wait for the server. */
+	path = realpath(mountpoint, NULL);
+	if (fuse_session_mount(session->fuse, mountpoint) != 0) {
+		free(path);
+		return -EIO;
+	}
+	finode__transport_use_fd(&s->transport, fuse_session_fd(session->fuse), path);
+	err = interpose_if_needed(s);
+	if (err) {
 		fuse_session_unmount(session->fuse);
-	s->connected = err == 0;
-	return err;
+		finode__transport_finish(&s->transport);
+		return err;
+	}
+	connected(s);
+	return 0;
 }
 
-/* libfuse takes an fd that is open already by this name of a mountpoint. */
 static int attach_fd(struct session *s, int fd)
 {
-	char name[32];
+	int err = finode__inner_adopt(s, fd);
 
-	snprintf(name, sizeof(name), "/dev/fd/%d", fd);
-	if (fuse_session_mount(s->base.fuse, name) != 0)
-		return -EBADF;
-	finode__connection_use_fd(s, fd);
-	return interpose_if_needed(s, fd);
+	if (err)
+		return err;
+	finode__transport_use_fd(&s->transport, fd, NULL);
+	return interpose_if_needed(s);
+}
+
+static int attach_io(struct session *s, int fd, const struct fuse_custom_io *io)
+{
+	finode__transport_use_io(&s->transport, fd, io, &s->base);
+	return finode__inner_interpose(s);
 }
 
 int finode_session_attach(struct finode_session *session, int fd,
 			  const struct fuse_custom_io *io)
 {
 	struct session *s = session_of(session);
-	int err;
+	int err = check_new(s);
 
-	if (s->connected)
-		return -EALREADY;
+	if (err)
+		return err;
 	if (fcntl(fd, F_GETFD) < 0)
 		return -EBADF;
 	if (io && (!io->read || !io->writev))
 		return finode__refuse(&session->table->log,
 				      &session->table->rare.refused[REFUSED_TRANSPORT],
 				      "finode_session_attach(): io lacks read or writev");
-	if (io)
-		s->io = *io;
-	err = io ? finode__connection_interpose(s, fd) : attach_fd(s, fd);
-	s->connected = err == 0;
+	err = io ? attach_io(s, fd, io) : attach_fd(s, fd);
+	if (!err)
+		connected(s);
 	return err;
 }
 
@@ -221,37 +274,53 @@ void finode_session_unmount(struct finode_session *session)
 {
 	struct session *s = session_of(session);
 
-	if (!s->connected)
+	if (session_state(s) == SESSION_NEW || session_state(s) == SESSION_ENDED)
 		return;
+	atomic_store_explicit(&s->state, SESSION_ENDED, memory_order_release);
+	finode__connection_end_begins(s);
 	finode__notify_stop(s);
-	s->connected = false;
 	fuse_session_unmount(session->fuse);
+	finode__transport_finish(&s->transport);
+	finode_table_forget_all(session->table);
 }
 
 void finode_session_destroy(struct finode_session *session)
 {
-	const struct finode_allocator *allocator;
 	struct session *s;
 
 	if (!session)
 		return;
 	s = session_of(session);
-	allocator = &session->table->allocator;
 	finode_session_unmount(session);
-	fuse_session_destroy(session->fuse);
+	atomic_store_explicit(&s->state, SESSION_ENDED, memory_order_release);
+	if (s->stuck) {
+		finode__log(&session->table->log, FINODE_LOG_ERROR,
+			    "a session is not freed: threads are left in it");
+		return;
+	}
+	finode_table_forget_all(session->table);
+	finode__inner_destroy(s);
 	finode__notify_finish(s);
-	allocator->release(s, allocator->user);
+	/* Calls may still come, from evict() of inodes that the table has. */
+	finode__table_keep(session->table, &s->kept, s);
 }
 
 /* ---- Windows ---- */
 
-const struct finode_kernel *finode_session_kernel(const struct finode_session *session)
+void finode_session_kernel(struct finode_session *session, struct finode_kernel *kernel,
+			   size_t size)
 {
-	static const struct finode_kernel unknown;
-	const struct session *s = session_of_const(session);
+	struct session *s = session_of(session);
 
-	return atomic_load_explicit(&s->initialised, memory_order_acquire) ? &s->kernel
-									   : &unknown;
+	lock_take(&s->notify.lock);
+	finode__abi_report(kernel, size, &s->kernel, sizeof(s->kernel));
+	lock_release(&s->notify.lock);
+}
+
+bool finode_session_kernel_has(const struct finode_session *session,
+			       enum finode_kernel_feature feature)
+{
+	return session_kernel_has((const struct session *)(const void *)session, feature);
 }
 
 void finode_session_stats(struct finode_session *session,

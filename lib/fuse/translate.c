@@ -3,10 +3,7 @@
 #include "fuse/translate.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "fuse/protocol.h"
 
@@ -24,16 +21,7 @@
 #define TMPFILE_SIZE                                                                       \
 	(sizeof(struct fuse_in_header) + sizeof(struct fuse_create_in) +                   \
 	 sizeof(TMPFILE_NAME))
-#define STATX_SIZE_WHOLE  (sizeof(struct fuse_in_header) + sizeof(struct protocol_statx_in))
-#define SYNCFS_SIZE_WHOLE (sizeof(struct fuse_in_header) + sizeof(struct fuse_syncfs_in))
-#define CARRIER_SIZE	  (sizeof(struct fuse_in_header) + sizeof(struct fuse_ioctl_in))
-
-/* The largest message that may have to be looked at in a pipe, as it is or rewritten. */
-#define SMALL CARRIER_SIZE
-
-_Static_assert(TMPFILE_SIZE <= SMALL && STATX_SIZE_WHOLE <= SMALL &&
-		       SYNCFS_SIZE_WHOLE <= SMALL,
-	       "a carrier is larger than what it carries");
+#define CARRIER_SIZE (sizeof(struct fuse_in_header) + sizeof(struct fuse_ioctl_in))
 
 static bool tmpfile_is_translated(const struct session *s)
 {
@@ -58,6 +46,15 @@ static size_t translate_tmpfile(struct fuse_in_header *in, size_t size, size_t r
 	return TMPFILE_SIZE;
 }
 
+/* Has this thread just made a carrier, which libfuse is about to hand to session_ioctl()?
+ */
+static _Thread_local bool carries;
+
+void finode__translate_end(void)
+{
+	carries = false;
+}
+
 static size_t into_ioctl(struct fuse_in_header *in, const struct fuse_ioctl_in *carrier,
 			 size_t size, size_t room)
 {
@@ -66,6 +63,7 @@ static size_t into_ioctl(struct fuse_in_header *in, const struct fuse_ioctl_in *
 	in->opcode = FUSE_IOCTL;
 	in->len = CARRIER_SIZE;
 	memcpy(in + 1, carrier, sizeof(*carrier));
+	carries = true;
 	return CARRIER_SIZE;
 }
 
@@ -110,42 +108,6 @@ size_t finode__translate(const struct session *s, void *message, size_t size, si
 	}
 }
 
-static bool may_be_translated(const struct session *s, size_t size)
-{
-	return (size == TMPFILE_SIZE && tmpfile_is_translated(s)) ||
-	       (size == STATX_SIZE_WHOLE && statx_is_translated(s)) ||
-	       (size == SYNCFS_SIZE_WHOLE && s->config.syncfs);
-}
-
-ssize_t finode__translate_in_pipe(const struct session *s, int pipe, size_t size)
-{
-	union {
-		struct fuse_in_header header;
-		char bytes[SMALL];
-	} message;
-	char path[32];
-	ssize_t got;
-	int fd;
-
-	if (!may_be_translated(s, size))
-		return (ssize_t)size;
-	/* The reading end is libfuse's; a process without /proc gets its ENOSYS. */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", pipe);
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return (ssize_t)size;
-	got = read(fd, &message, size);
-	close(fd);
-	if (got == (ssize_t)size) {
-		size = finode__translate(s, &message, size, sizeof(message));
-		got = write(pipe, &message, size);
-	}
-	if (got == (ssize_t)size)
-		return got;
-	errno = EIO;
-	return -1;
-}
-
 static void session_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 			   struct fuse_file_info *fi)
 {
@@ -164,8 +126,9 @@ static void session_ioctl(fuse_req_t req, fuse_ino_t nodeid, unsigned int cmd, v
 			  size_t in_size, size_t out_size)
 {
 	struct session *s = session_of(finode_session_of(req));
-	/* Where the session does not see messages, nobody has made a carrier. */
-	const bool carrier = s->interposed && flags & CARRIER;
+	const bool carrier = carries && flags & CARRIER;
+
+	carries = false;
 
 	if (!carrier && s->author.ioctl)
 		s->author.ioctl(req, nodeid, cmd, arg, fi, flags, in_buf, in_size,

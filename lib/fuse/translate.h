@@ -25,11 +25,7 @@ void finode__translate_install(struct session *s, struct fuse_lowlevel_ops *ops)
  */
 size_t finode__translate(const struct session *s, void *message, size_t size, size_t room);
 
-/*
- * The same for a message that was spliced into a pipe, whose writing end is given. Few
- * messages are looked at: those whose size is that of one to translate. Returns -1 with
- * errno if the message was lost.
- */
-ssize_t finode__translate_in_pipe(const struct session *s, int pipe, size_t size);
+/* This thread's libfuse has seen the message. */
+void finode__translate_end(void);
 
 #endif

@@ -87,7 +87,7 @@ void hostfs__negative_add(fuse_req_t req, const struct finode *dir, const char *
 
 	if (hostfs__mount_has_handles(dir->mount) ||
 	    state->backing->kept < state->budget->limit / 4 ||
-	    !(finode_session_kernel(session)->features & FINODE_KERNEL_PRUNE))
+	    !finode_session_kernel_has(session, FINODE_KERNEL_PRUNE))
 		return;
 	entry.name = strdup(name);
 	if (!entry.name)

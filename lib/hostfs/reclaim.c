@@ -86,7 +86,7 @@ static bool wait_for_room(fuse_req_t req, struct hostfs_state *state)
 	struct reclaim *reclaim = state->reclaim;
 	bool room = false;
 
-	if (!(finode_session_kernel(session)->features & FINODE_KERNEL_PRUNE))
+	if (!finode_session_kernel_has(session, FINODE_KERNEL_PRUNE))
 		return false;
 	if (atomic_fetch_add(&reclaim->waiters, 1) < WAITERS) {
 		reclaim->cursor = 0;

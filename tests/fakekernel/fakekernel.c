@@ -151,6 +151,21 @@ uint32_t fk_init_stack_depth(const struct fakekernel *fk)
 	return fk->stack_depth;
 }
 
+/* As the session's own loop. */
+static void *loop_main(void *arg)
+{
+	struct fakekernel *fk = arg;
+	struct finode_loop_config config = FINODE_LOOP_CONFIG_INIT;
+	int err;
+
+	config.threads_most = fk->options.workers;
+	err = finode_session_loop(fk->session, &config);
+	if (err && err != -ETIMEDOUT)
+		books_complain(&fk->books, "finode_session_loop() returned %d", err);
+	return NULL;
+}
+
+/* As libfuse's own loops, or an author's. */
 static void *worker_main(void *arg)
 {
 	struct fakekernel *fk = arg;
@@ -369,8 +384,11 @@ static int begin_session(struct fakekernel *fk)
 	if (err)
 		return err;
 	pthread_create(&fk->reader, NULL, reader_main, fk);
-	for (unsigned int i = 0; i < fk->options.workers; i++)
-		pthread_create(&fk->workers[i], NULL, worker_main, fk);
+	if (fk->options.foreign_loop)
+		for (unsigned int i = 0; i < fk->options.workers; i++)
+			pthread_create(&fk->workers[i], NULL, worker_main, fk);
+	else
+		pthread_create(&fk->workers[0], NULL, loop_main, fk);
 	return send_init(fk);
 }
 
@@ -382,7 +400,8 @@ static void end_session(struct fakekernel *fk, bool destroy)
 	if (destroy)
 		fk_raw(&c, FUSE_DESTROY, 0, NULL, 0, NULL, 0);
 	shutdown(fk->kernel_fd, SHUT_RDWR);
-	for (unsigned int i = 0; i < fk->options.workers; i++)
+	for (unsigned int i = 0;
+	     i < (fk->options.foreign_loop ? fk->options.workers : 1u); i++)
 		pthread_join(fk->workers[i], NULL);
 	pthread_join(fk->reader, NULL);
 	finode_session_destroy(fk->session); /* closes the server's end */

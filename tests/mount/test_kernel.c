@@ -35,6 +35,14 @@ struct mounted {
 	_Atomic unsigned long calls, refused;
 };
 
+static struct finode_kernel kernel_of(struct finode_session *session)
+{
+	struct finode_kernel kernel;
+
+	finode_session_kernel(session, &kernel, sizeof(kernel));
+	return kernel;
+}
+
 static void *loop_main(void *arg)
 {
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
@@ -247,7 +255,7 @@ static void tmpfile_and_statx(const struct fuse_lowlevel_ops *ops)
 
 	begin_with(&m, &(struct finode_session_config){.ops = ops});
 	assert_int_equal(run_child(&m, child_tmpfile, "linked"), 0);
-	if (finode_session_kernel(m.session)->minor >= 39)
+	if (kernel_of(m.session).minor >= 39)
 		assert_int_equal(run_child(&m, child_statx, "linked"), 0);
 	else
 		print_message("this kernel sends no STATX\n");
@@ -354,7 +362,7 @@ static void test_the_kernel_looks_up_again_what_is_no_longer_true(void **state)
 	assert_int_equal(run_child(&m, child_make, "f"), 0);
 	assert_int_equal(lookups_after(&m, tell_inval), 1);
 	assert_int_equal(lookups_after(&m, tell_expire), 1);
-	if (finode_session_kernel(m.session)->features & FINODE_KERNEL_EPOCH)
+	if (finode_session_kernel_has(m.session, FINODE_KERNEL_EPOCH))
 		assert_int_equal(lookups_after(&m, tell_epoch), 1);
 	else
 		print_message("this kernel knows no epochs\n");
@@ -495,7 +503,7 @@ static void test_prune_of_idle_inodes_makes_the_table_shrink(void **state)
 	begin(&m);
 	m.fs.timeout = 1000;
 	assert_int_equal(run_child(&m, child_make_many, "f"), 0);
-	if (!(finode_session_kernel(m.session)->features & FINODE_KERNEL_PRUNE)) {
+	if (!finode_session_kernel_has(m.session, FINODE_KERNEL_PRUNE)) {
 		print_message(
 			"SKIPPED: this kernel has no FUSE_NOTIFY_PRUNE (Linux 6.18)\n");
 		finish(&m);
