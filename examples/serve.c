@@ -216,7 +216,8 @@ static int run(struct serve *serve, const struct finode_session_config *server,
 	if (finode_session_create(&serve->args, &config, &serve->session) != 0)
 		return 2;
 	err = mount_and_loop(serve);
-	/* The backend does not let go of some threads: they use what would be freed here. */
+	/* The backend does not let go of some threads: they use what would be freed here.
+	 */
 	if (err == -ETIMEDOUT)
 		_exit(1);
 	finode_session_destroy(serve->session);

@@ -400,8 +400,8 @@ static void end_session(struct fakekernel *fk, bool destroy)
 	if (destroy)
 		fk_raw(&c, FUSE_DESTROY, 0, NULL, 0, NULL, 0);
 	shutdown(fk->kernel_fd, SHUT_RDWR);
-	for (unsigned int i = 0;
-	     i < (fk->options.foreign_loop ? fk->options.workers : 1u); i++)
+	for (unsigned int i = 0; i < (fk->options.foreign_loop ? fk->options.workers : 1u);
+	     i++)
 		pthread_join(fk->workers[i], NULL);
 	pthread_join(fk->reader, NULL);
 	finode_session_destroy(fk->session); /* closes the server's end */

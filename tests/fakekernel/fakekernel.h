@@ -26,7 +26,7 @@ struct fk_options {
 	/* The server. Its table is what the books are compared with. */
 	struct finode_session_config server;
 	unsigned int workers; /* threads of the session, 1 to 8 */
-	bool foreign_loop; /* they are not those of finode_session_loop() */
+	bool foreign_loop;    /* they are not those of finode_session_loop() */
 	uint32_t minor;	      /* of the protocol; 0 for the newest that is known */
 	uint64_t no_flags;    /* of INIT that are not to be offered */
 	/*
