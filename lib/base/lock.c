@@ -19,10 +19,10 @@ void finode__lock_finish(struct lock *lock)
 
 #ifdef FINODE_DEBUG
 static const char *const rank_names[LOCK_RANKS] = {
-	[LOCK_RANK_TREE] = "tree",     [LOCK_RANK_STRIPE] = "stripe",
-	[LOCK_RANK_SHARD] = "shard",   [LOCK_RANK_MOUNTS] = "mounts",
-	[LOCK_RANK_SLOTS] = "slots",   [LOCK_RANK_LOOP] = "loop",
-	[LOCK_RANK_NOTIFY] = "notify",
+	[LOCK_RANK_TREE] = "tree",   [LOCK_RANK_STRIPE] = "stripe",
+	[LOCK_RANK_SHARD] = "shard", [LOCK_RANK_MOUNTS] = "mounts",
+	[LOCK_RANK_SLOTS] = "slots", [LOCK_RANK_LOOP] = "loop",
+	[LOCK_RANK_RINGS] = "rings", [LOCK_RANK_NOTIFY] = "notify",
 };
 
 #define HELD_MAX 16

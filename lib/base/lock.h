@@ -26,7 +26,8 @@ enum lock_rank {
 	LOCK_RANK_MOUNTS = 3, /* the mounts of a table, their ids and numbers */
 	LOCK_RANK_SLOTS = 4,  /* the growth of one array of slots */
 	LOCK_RANK_LOOP = 5,   /* the threads of a session's loop */
-	LOCK_RANK_NOTIFY = 6, /* the queue of notifications of a session */
+	LOCK_RANK_RINGS = 6,  /* the start of io_uring's threads, of all sessions */
+	LOCK_RANK_NOTIFY = 7, /* the queue of notifications of a session */
 	LOCK_RANKS
 };
 

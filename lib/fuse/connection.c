@@ -21,6 +21,7 @@
 #include "fuse/message.h"
 #include "fuse/protocol.h"
 #include "fuse/retrieve.h"
+#include "fuse/rings.h"
 #include "fuse/serving.h"
 #include "fuse/translate.h"
 
@@ -155,13 +156,17 @@ void finode__connection_process(struct session *s, void *message, size_t size)
 	const struct session *outer = finode__serving();
 	const bool init = in->opcode == FUSE_INIT;
 
+	if (init)
+		finode__rings_expect(s);
 	if (finode__message_wants_reply(in))
 		finode__serving_set(s);
 	finode__inner_process(s, &buf);
 	finode__serving_set(outer);
 	finode__translate_end();
-	if (init)
+	if (init) {
+		finode__rings_begun(s);
 		finode__connection_answered(s);
+	}
 }
 
 /* ---- Draining ---- */

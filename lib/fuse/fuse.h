@@ -70,6 +70,15 @@ struct inner {
 	unsigned int retired_count;
 };
 
+/* See rings.c. */
+struct rings {
+	bool expected; /* finode_session_loop() has read an INIT that is not answered */
+	bool starting; /* the lock is held */
+	bool lost;     /* there are threads that are not known */
+	unsigned int threads;
+	struct ring_part *known;
+};
+
 struct session {
 	struct finode_session base; /* first: it is the userdata of libfuse's session */
 	struct finode_session_config config;
@@ -82,7 +91,8 @@ struct session {
 	bool interposed;	    /* libfuse reads and writes through the session */
 	_Atomic bool foreign_loop;  /* INIT was not read by finode_session_loop() */
 	struct clones *clones;	    /* NULL unless the loop has some */
-	_Atomic uint32_t state;	    /* enum session_state */
+	struct rings rings;
+	_Atomic uint32_t state; /* enum session_state */
 
 	/* what INIT and its reply have agreed on */
 	struct finode_kernel kernel; /* changed with the lock of `notify` held */

@@ -24,6 +24,7 @@
 #include "fuse/connection.h"
 #include "fuse/custom_io.h"
 #include "fuse/protocol.h"
+#include "fuse/rings.h"
 
 #define THREADS_DEFAULT 10u
 
@@ -407,10 +408,11 @@ static int run(struct loop *loop)
 		await_change(loop, 1000);
 		reap(loop);
 	}
-	if (!end_workers(loop)) {
+	if (!end_workers(loop) || !finode__rings_end(s)) {
 		s->stuck = true;
-		finode__connection_abort(s, "threads of the loop are in the server's "
-					    "operations, and do not return");
+		finode__connection_abort(s,
+					 "threads are in the server's operations, and do "
+					 "not return");
 		return -ETIMEDOUT;
 	}
 	clones_finish(loop);

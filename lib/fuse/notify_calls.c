@@ -6,6 +6,7 @@
 #include "finode/alias.h"
 #include "finode/name.h"
 #include "fuse/notify.h"
+#include "fuse/rings.h"
 #include "fuse/serving.h"
 
 /* A message that names an entry. */
@@ -145,5 +146,8 @@ int finode_notify_flush(struct finode_session *session)
 {
 	struct session *s = session_of(session);
 
-	return finode__serving() == s ? -EDEADLK : finode__notify_flush(s);
+	/* A thread of a ring is the only one of its ring, whatever it has answered. */
+	if (finode__serving() == s || finode__rings_serve_here())
+		return -EDEADLK;
+	return finode__notify_flush(s);
 }

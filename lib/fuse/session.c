@@ -19,6 +19,7 @@
 #include "fuse/init.h"
 #include "fuse/inner.h"
 #include "fuse/notify.h"
+#include "fuse/rings.h"
 #include "fuse/translate.h"
 
 /* Is there anything to be done between this libfuse and a /dev/fuse? See custom_io.c. */
@@ -45,6 +46,7 @@ static void session_init(void *userdata, struct fuse_conn_info *conn)
 	/* Where nobody sees the reply, it is about to be written. */
 	if (s->foreign_loop && !s->interposed)
 		finode__connection_answered(s);
+	finode__rings_begin(s, conn); /* last: from here to the reply it is libfuse's */
 }
 
 /* DESTROY: the kernel has forgotten everything, and may begin anew with INIT. */
@@ -299,6 +301,7 @@ void finode_session_destroy(struct finode_session *session)
 		return;
 	}
 	finode_table_forget_all(session->table);
+	finode__rings_destroy(s);
 	finode__inner_destroy(s);
 	finode__notify_finish(s);
 	/* Calls may still come, from evict() of inodes that the table has. */

@@ -90,6 +90,23 @@ static unsigned int minor_of(const char *mountpoint)
 	return found;
 }
 
+/* The same of any fd of the connection, where the kernel tells (since Linux 6.17). */
+static unsigned int minor_by_fd(int fd)
+{
+	char path[64], line[128];
+	unsigned int found = 0;
+	FILE *info;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info = fopen(path, "re");
+	while (info && fgets(line, sizeof(line), info))
+		if (sscanf(line, "fuse_connection: %u", &found) == 1)
+			break;
+	if (info)
+		fclose(info);
+	return found;
+}
+
 /* By the file that the mount's owner may write to, too. */
 static int abort_by_number(unsigned int minor)
 {
@@ -106,10 +123,21 @@ static int abort_by_number(unsigned int minor)
 	return put == 1 ? 0 : -EIO;
 }
 
+bool finode__transport_is_over(const struct transport *t)
+{
+	struct pollfd poller = {.fd = t->fd};
+
+	return poll(&poller, 1, 0) == 1 && poller.revents & POLLERR;
+}
+
 static int device_abort(struct transport *t)
 {
-	int err = t->minor ? abort_by_number(t->minor) : -ENOENT;
+	int err;
 
+	/* Another mount may be there by now. */
+	if (finode__transport_is_over(t))
+		return 0;
+	err = t->minor ? abort_by_number(t->minor) : -ENOENT;
 	if (err && t->mountpoint && umount2(t->mountpoint, MNT_FORCE | UMOUNT_NOFOLLOW) < 0)
 		err = -errno;
 	/* Busy is what a mount is that somebody stands in: it was aborted all the same. */
@@ -133,7 +161,8 @@ void finode__transport_use_fd(struct transport *t, int fd, char *mountpoint)
 	}
 	t->clone = device_clone;
 	t->abort = device_abort;
-	if (mountpoint)
+	t->minor = minor_by_fd(fd);
+	if (mountpoint && !t->minor)
 		t->minor = minor_of(mountpoint);
 }
 

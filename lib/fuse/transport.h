@@ -7,6 +7,7 @@
 #define FINODE_LIB_TRANSPORT_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -50,6 +51,9 @@ void finode__transport_use_fd(struct transport *t, int fd, char *mountpoint);
 /* By an author's functions. */
 void finode__transport_use_io(struct transport *t, int fd, const struct fuse_custom_io *io,
 			      void *userdata);
+
+/* Has the connection of a /dev/fuse ended? */
+bool finode__transport_is_over(const struct transport *t);
 
 /* Gives the memory back. The fd is libfuse's. */
 void finode__transport_finish(struct transport *t);
