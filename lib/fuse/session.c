@@ -282,6 +282,7 @@ void finode_session_unmount(struct finode_session *session)
 	finode__connection_end_begins(s);
 	finode__notify_stop(s);
 	fuse_session_unmount(session->fuse);
+	finode__transport_unmount(&s->transport);
 	finode__transport_finish(&s->transport);
 	finode_table_forget_all(session->table);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fuse/protocol.h"
@@ -147,6 +149,24 @@ static int device_abort(struct transport *t)
 static int socket_abort(struct transport *t)
 {
 	return shutdown(t->fd, SHUT_RDWR) < 0 ? -errno : 0;
+}
+
+/* With the rights of the mount's owner, where ours are not enough. */
+static void run_fusermount(char *mountpoint)
+{
+	char *argv[] = {"fusermount3", "-u", "-q", "-z", "--", mountpoint, NULL};
+	pid_t pid;
+
+	if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) == 0)
+		waitpid(pid, NULL, 0);
+}
+
+void finode__transport_unmount(struct transport *t)
+{
+	if (!t->mountpoint || !t->minor || minor_of(t->mountpoint) != t->minor)
+		return;
+	if (umount2(t->mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+		run_fusermount(t->mountpoint);
 }
 
 void finode__transport_use_fd(struct transport *t, int fd, char *mountpoint)

@@ -54,6 +54,11 @@ void finode__transport_use_io(struct transport *t, int fd, const struct fuse_cus
 
 /* Has the connection of a /dev/fuse ended? */
 bool finode__transport_is_over(const struct transport *t);
+/*
+ * Takes a mount of ours away that is still there. For after libfuse has unmounted: it
+ * leaves one alone whose connection was aborted.
+ */
+void finode__transport_unmount(struct transport *t);
 
 /* Gives the memory back. The fd is libfuse's. */
 void finode__transport_finish(struct transport *t);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/fuse.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ struct mounted {
 	unsigned int hold_ms;
 	/* of test_..queued_from_handlers.. */
 	_Atomic unsigned long calls, refused;
+	int loop_result; /* of own_loop() */
 };
 
 static struct finode_kernel kernel_of(struct finode_session *session)
@@ -60,6 +62,7 @@ static void mount_only(struct mounted *m, const struct finode_session_config *ch
 
 	config.serial_dirops = changes->serial_dirops;
 	config.notify_limit = changes->notify_limit;
+	config.end_timeout_ms = changes->end_timeout_ms;
 	if (changes->ops)
 		config.ops = changes->ops;
 	snprintf(m->path, sizeof(m->path), "/tmp/finode-kernel.XXXXXX");
@@ -526,6 +529,14 @@ static void test_prune_of_idle_inodes_makes_the_table_shrink(void **state)
 
 /* ---- The end ---- */
 
+static void *own_loop(void *arg)
+{
+	struct mounted *m = arg;
+
+	m->loop_result = finode_session_loop(m->session, NULL);
+	return NULL;
+}
+
 /* One thread, one request after another, until a LOOKUP of "last" was answered. */
 static void *short_loop(void *arg)
 {
@@ -575,6 +586,55 @@ static void test_the_end_comes_through_a_notification_that_waits(void **state)
 	memfs_stop(&m.fs);
 }
 
+static int child_stands(const char *dir, const char *name)
+{
+	(void)name;
+	if (chdir(dir) == 0)
+		pause();
+	return errno;
+}
+
+static bool stands_in(pid_t pid, const char *dir)
+{
+	char link[64], cwd[64] = "";
+
+	snprintf(link, sizeof(link), "/proc/%d/cwd", (int)pid);
+	return readlink(link, cwd, sizeof(cwd) - 1) > 0 && strcmp(cwd, dir) == 0;
+}
+
+/*
+ * A handler does not return, so the connection is aborted; somebody stands in the mount, so
+ * it is busy. It is unmounted all the same, also by a libfuse that leaves alone what was
+ * aborted. The handler stays where it is: what it uses is not freed.
+ */
+static void test_j_a_busy_mount_is_unmounted_after_an_abort(void **state)
+{
+	static struct mounted m;
+	pid_t stuck, stands;
+	int gone;
+
+	(void)state;
+	assert_int_equal(memfs_start(&m.fs, NULL, NULL), 0);
+	m.fs.arg = &m;
+	m.fs.on_lookup = hold_slow;
+	m.hold_ms = UINT_MAX;
+	mount_only(&m, &(struct finode_session_config){.end_timeout_ms = 100});
+	assert_int_equal(pthread_create(&m.loop, NULL, own_loop, &m), 0);
+	stands = start_child(&m, child_stands, "");
+	AWAIT(stands_in(stands, m.path));
+	stuck = start_child(&m, child_stat, "slow");
+	AWAIT(m.slow_began);
+	finode_session_exit(m.session);
+	pthread_join(m.loop, NULL);
+	assert_int_equal(m.loop_result, -ETIMEDOUT);
+	finode_session_unmount(m.session);
+	gone = rmdir(m.path); /* EBUSY if it is still mounted */
+	kill(stands, SIGKILL);
+	waitpid(stands, NULL, 0);
+	assert_int_equal(gone, 0);
+	assert_int_not_equal(end_child(stuck), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -589,6 +649,7 @@ int main(void)
 			test_100000_invalidations_from_handlers_under_load_all_complete),
 		cmocka_unit_test(test_prune_of_idle_inodes_makes_the_table_shrink),
 		cmocka_unit_test(test_the_end_comes_through_a_notification_that_waits),
+		cmocka_unit_test(test_j_a_busy_mount_is_unmounted_after_an_abort),
 	};
 
 	if (access("/dev/fuse", R_OK | W_OK) != 0 || geteuid() != 0) {
