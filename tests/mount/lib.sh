@@ -56,12 +56,24 @@ tmpfs_source() {
 	tmpfs=$source
 }
 
+# With fuse-over-io_uring asked for, a server without is no test of it.
+assert_rings() {
+	for _ in $(seq 100); do
+		! grep -qs '^fuse-ring-' "/proc/$server/task"/*/comm || return 0
+		sleep 0.1
+	done
+	fail "FUSE_URING_ENABLE is set, and the server has no rings"
+}
+
 # start_server PROGRAM [OPTION..]: serves $source at $mnt, in the background.
 start_server() {
 	"$@" -f "$source" "$mnt" >>"$log" 2>&1 &
 	server=$!
 	for _ in $(seq 100); do
-		is_mounted && return
+		if is_mounted; then
+			[ "${FUSE_URING_ENABLE:-0}" = 0 ] || assert_rings
+			return
+		fi
 		kill -0 "$server" 2>/dev/null || break
 		sleep 0.1
 	done
