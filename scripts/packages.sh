@@ -9,6 +9,9 @@ test_packages="libcmocka-dev clang clang-tidy clang-format libclang-rt-dev util-
 [ "$(uname -m)" != x86_64 ] || test_packages="$test_packages gcc-multilib"
 workload_packages="acl attr e2fsprogs fio gcc git make rsync sqlite3 stress-ng xz-utils"
 
+# What libfuse with liburing is built with, of its source package.
+uring_packages="dpkg-dev liburing-dev libnuma-dev libudev-dev meson ninja-build patch xz-utils"
+
 # What the tables of other servers are made of, and callgrind; another server, and perf.
 bench_packages="libglib2.0-dev liburcu-dev libabsl-dev libcmocka-dev valgrind
 	bindfs binutils git linux-perf util-linux"
