@@ -2,8 +2,7 @@
 /*
  * The connection: what is looked at between the kernel and libfuse. See fuse.h.
  *
- * This file owns the way of a message from a transport to libfuse, and the time in which a
- * connection has to end.
+ * This file owns the way of a message from a transport to libfuse.
  *
  * Invariants: what comes this way is well-formed when libfuse sees it, and asks for no more
  * than was agreed on. What INIT said is known before the author's init() runs.
@@ -13,9 +12,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/core.h"
+#include "fuse/deadline.h"
 #include "fuse/init.h"
 #include "fuse/inner.h"
 #include "fuse/message.h"
@@ -27,8 +26,6 @@
 
 /* How many INTERRUPTs may come in a row: libfuse keeps those that find no request. */
 #define INTERRUPTS_IN_A_ROW 4096
-
-#define END_TIMEOUT_MS 10000
 
 /* ---- What comes in ---- */
 
@@ -181,7 +178,7 @@ bool finode__connection_drain(struct session *s, bool (*done)(struct session *s)
 	struct fuse_in_header *in = NULL;
 	bool over;
 
-	while (!(over = done(s)) && finode__connection_time_left(s) > 0) {
+	while (!(over = done(s)) && finode__deadline_left(s) > 0) {
 		/* Without memory there is nothing to do but to wait for some. */
 		if (!in)
 			in = allocator->allocate(size, allocator->user);
@@ -196,30 +193,6 @@ bool finode__connection_drain(struct session *s, bool (*done)(struct session *s)
 }
 
 /* ---- The end ---- */
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-void finode__connection_end_begins(struct session *s)
-{
-	const unsigned int timeout =
-		s->config.end_timeout_ms ? s->config.end_timeout_ms : END_TIMEOUT_MS;
-	uint64_t none = 0;
-
-	atomic_compare_exchange_strong(&s->deadline, &none, now_ms() + timeout);
-}
-
-unsigned int finode__connection_time_left(const struct session *s)
-{
-	const uint64_t now = now_ms(), deadline = s->deadline;
-
-	return deadline > now ? (unsigned int)(deadline - now) : 0;
-}
 
 bool finode__connection_outlast(struct session *s, bool (*done)(struct session *s))
 {

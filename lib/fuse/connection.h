@@ -37,11 +37,7 @@ bool finode__connection_drain(struct session *s, bool (*done)(struct session *s)
 
 /* ---- The end ---- */
 
-/* From now on there is a time by which the end has to be over, the config's. */
-void finode__connection_end_begins(struct session *s);
-/* How many ms are left; 0 if the time has come. */
-unsigned int finode__connection_time_left(const struct session *s);
-/* After that: waits a little until done(s). @return false if that is never */
+/* After the deadline: waits a little until done(s). @return false if that is never */
 bool finode__connection_outlast(struct session *s, bool (*done)(struct session *s));
 /* Ends it by force, with a line in the log that says what was waited for. */
 void finode__connection_abort(struct session *s, const char *what);

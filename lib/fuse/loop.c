@@ -23,6 +23,7 @@
 #include "core/core.h"
 #include "fuse/connection.h"
 #include "fuse/custom_io.h"
+#include "fuse/deadline.h"
 #include "fuse/protocol.h"
 #include "fuse/rings.h"
 
@@ -323,9 +324,9 @@ static bool end_workers(struct loop *loop)
 {
 	struct session *s = loop->s;
 
-	finode__connection_end_begins(s);
+	finode__deadline_set(s);
 	cancel_readers(loop);
-	while (workers_left(loop) > 0 && finode__connection_time_left(s) > 0)
+	while (workers_left(loop) > 0 && finode__deadline_left(s) > 0)
 		await_change(loop, 20);
 	reap(loop);
 	return workers_left(loop) == 0;

@@ -36,7 +36,7 @@
 
 #include "base/memory.h"
 #include "core/core.h"
-#include "fuse/connection.h"
+#include "fuse/deadline.h"
 
 #define THREAD_NAME "fuse-ring-"
 
@@ -256,7 +256,7 @@ bool finode__rings_end(struct session *s)
 	/* What has come through them is answered; nobody else would. */
 	(void)s->transport.abort(&s->transport);
 	while (!all_idle(s)) {
-		if (finode__connection_time_left(s) == 0)
+		if (finode__deadline_left(s) == 0)
 			return false;
 		poll(NULL, 0, 5);
 	}

@@ -16,6 +16,7 @@
 #include "core/table.h"
 #include "fuse/connection.h"
 #include "fuse/custom_io.h"
+#include "fuse/deadline.h"
 #include "fuse/init.h"
 #include "fuse/inner.h"
 #include "fuse/notify.h"
@@ -279,7 +280,7 @@ void finode_session_unmount(struct finode_session *session)
 	if (session_state(s) == SESSION_NEW || session_state(s) == SESSION_ENDED)
 		return;
 	atomic_store_explicit(&s->state, SESSION_ENDED, memory_order_release);
-	finode__connection_end_begins(s);
+	finode__deadline_set(s);
 	finode__notify_stop(s);
 	fuse_session_unmount(session->fuse);
 	finode__transport_unmount(&s->transport);
