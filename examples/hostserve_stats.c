@@ -67,6 +67,8 @@ size_t hostserve_stats(struct hostfs *fs, char *buf, size_t size)
 	finode_table_check(fs->table, why, sizeof(why));
 	add(&text, "inodes            %s now, in %s KiB; %s made, %s ended, %s retired\n",
 	    N(s.inodes), N(s.bytes / 1024), N(s.created), N(s.evicted), N(s.retired));
+	add(&text, "names             %s known now; %s were stale\n", N(s.aliases),
+	    N(s.aliases_stale));
 	add(&text, "look-ups          %s found, %s new; %s waited\n", N(s.hits),
 	    N(s.misses), N(s.waits));
 	add(&text, "forgets           %s; %s clamped, %s unknown\n", N(s.forgets),
