@@ -95,8 +95,7 @@ static void test_b_a_lookup_waits_for_an_end_that_is_put_off(void **state)
 	fixture_finish(&f);
 }
 
-/* ---- Nobody waits with an end put off: for keys and names see test_core_schedules.c ----
- */
+/* ---- Nobody waits with an end put off (keys and names: test_core_schedules.c) ---- */
 
 /*
  * `other` keeps something and wants object 10, whose end the evict() of 7 has put off; and
