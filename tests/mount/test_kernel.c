@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <linux/fuse.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -192,6 +193,17 @@ static void hold_slow(struct memfs *fs, fuse_req_t req, uint64_t parent, const c
 	m->overlapped = m->fast_came;
 }
 
+/* A ring serves the requests of one processor, one after the other: each has its own. */
+static int child_stat_apart(const char *dir, const char *name)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(strcmp(name, "slow") == 0 ? 0 : 1, &cpus);
+	(void)sched_setaffinity(0, sizeof(cpus), &cpus);
+	return child_stat(dir, name);
+}
+
 static bool two_lookups_overlap(int serial, unsigned int hold_ms)
 {
 	static struct mounted m;
@@ -200,9 +212,9 @@ static bool two_lookups_overlap(int serial, unsigned int hold_ms)
 	begin_with(&m, &(struct finode_session_config){.serial_dirops = serial});
 	m.hold_ms = hold_ms;
 	m.fs.on_lookup = hold_slow;
-	slow = start_child(&m, child_stat, "slow");
+	slow = start_child(&m, child_stat_apart, "slow");
 	AWAIT(m.slow_began);
-	assert_int_equal(run_child(&m, child_stat, "fast"), ENOENT);
+	assert_int_equal(run_child(&m, child_stat_apart, "fast"), ENOENT);
 	assert_int_equal(end_child(slow), ENOENT);
 	m.fs.on_lookup = NULL;
 	finish(&m);
@@ -566,13 +578,17 @@ static void note_last(struct memfs *fs, fuse_req_t req, uint64_t parent, const c
 static void test_the_end_comes_through_a_notification_that_waits(void **state)
 {
 	static struct mounted m;
+	const char *rings = getenv("FUSE_URING_ENABLE");
 	pid_t lost;
 
 	(void)state;
 	assert_int_equal(memfs_start(&m.fs, NULL, NULL), 0);
 	m.fs.arg = &m;
 	m.fs.on_lookup = note_last;
+	unsetenv("FUSE_URING_ENABLE"); /* short_loop() reads a /dev/fuse */
 	mount_only(&m, &(struct finode_session_config){0});
+	if (rings)
+		setenv("FUSE_URING_ENABLE", rings, 1);
 	assert_int_equal(pthread_create(&m.loop, NULL, short_loop, &m), 0);
 	assert_int_equal(run_child(&m, child_stat, "last"), ENOENT);
 	pthread_join(m.loop, NULL);
