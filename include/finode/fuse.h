@@ -280,11 +280,10 @@ FINODE_API void finode_reply_forget_multi(fuse_req_t req, struct finode_table *t
  *     forgets to send and later ones leave out;
  *   - it delivers TMPFILE and STATX, which libfuse knows since 3.17 and since 3.18, and
  *     SYNCFS, which libfuse does not know yet;
- *   - it checks each message before libfuse, which believes every length in it (with
- *     libfuse 3.18 and later, only over a transport of the author's own);
+ *   - it checks each message before libfuse, which believes every length in it;
  *   - it sends notifications, see below.
  *
- * Mount options, signal handlers and loops stay libfuse's, and are used with `fuse`. The
+ * Mount options and signal handlers stay libfuse's, and are used with `fuse`. The
  * session is the userdata of every operation of the author's: fuse_req_userdata() in
  * handlers, the first argument of init() and destroy(). docs/session.md has the rest.
  */
@@ -499,8 +498,8 @@ enum finode_kernel_feature {
 struct finode_kernel {
 	uint32_t major, minor; /**< the protocol's version */
 	/**
-	 * FUSE_* flags of linux/fuse.h, with the high word. 0 with libfuse from 3.18 on,
-	 * which does not show the message.
+	 * FUSE_* flags of linux/fuse.h, with the high word. 0 where one of libfuse's own
+	 * loops reads the message and does not show it (3.18).
 	 */
 	uint64_t flags;
 	unsigned int features; /**< bits of enum finode_kernel_feature */
