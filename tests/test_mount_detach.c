@@ -7,6 +7,7 @@
 #include "support/schedule.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "core/object.h"
 
@@ -54,7 +55,11 @@ static void with_names(struct finode_config *config)
 
 static struct slot *slot_of(struct finode_table *table, uint64_t nodeid)
 {
-	return slots_find(&table->inodes, nodeid);
+	struct slot *slot = slots_find(&table->inodes, nodeid);
+
+	if (!slot)
+		abort();
+	return slot;
 }
 
 /* ---- What it costs ---- */

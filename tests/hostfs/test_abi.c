@@ -42,7 +42,9 @@ static void log_line(enum finode_log_level level, const char *message, void *use
 	lines++;
 }
 
-static void log_to_fuse(enum fuse_log_level level, const char *format, va_list list)
+__attribute__((format(printf, 2, 0))) static void log_to_fuse(enum fuse_log_level level,
+							      const char *format,
+							      va_list list)
 {
 	if (level != FUSE_LOG_ERR)
 		return;
