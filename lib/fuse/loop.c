@@ -7,9 +7,10 @@
  * another one is started, up to the most that there may be.
  *
  * A thread can be cancelled while it reads, and nowhere else: an author's code never is.
- * At the end the readers are cancelled, and those that serve are waited for, until the
- * session's deadline. Who is left then is in a system call, of a backend that does not
- * answer; the connection is aborted, and what that thread uses is never freed.
+ * At the end the readers are cancelled, or interrupted if the transport can do that; those
+ * that serve are waited for, until the session's deadline. Who is left then is in a system
+ * call, of a backend that does not answer; the connection is aborted, and what that thread
+ * uses is never freed.
  */
 #include <errno.h>
 #include <semaphore.h>
@@ -36,7 +37,7 @@ struct worker {
 	unsigned int clone; /* which fd is read: 0 the first, else that clone */
 	void *buffer;
 	size_t size;
-	bool done; /* it ends; protected by the loop's lock */
+	_Atomic bool done; /* it ends */
 };
 
 struct loop {
@@ -46,12 +47,12 @@ struct loop {
 
 	/* protected by lock */
 	struct worker *workers;
-	unsigned int count, clones;
+	unsigned int clones;
 	int err;
 
+	_Atomic unsigned int count; /* of threads that have not ended */
+	_Atomic int idle;	    /* those that read, or are about to */
 	_Atomic bool ending;
-
-	_Atomic int idle; /* threads that read, or are about to */
 };
 
 static void *worker_main(void *arg);
@@ -97,15 +98,16 @@ static int add_worker_locked(struct loop *loop)
 	worker->loop = loop;
 	worker->clone = take_clone_locked(loop);
 	atomic_fetch_add(&loop->idle, 1);
+	atomic_fetch_add(&loop->count, 1);
 	err = create_thread(worker);
 	if (err) {
+		atomic_fetch_sub(&loop->count, 1);
 		atomic_fetch_sub(&loop->idle, 1);
 		allocator->release(worker, allocator->user);
 		return err;
 	}
 	worker->next = loop->workers;
 	loop->workers = worker;
-	loop->count++;
 	return 0;
 }
 
@@ -160,7 +162,8 @@ static ssize_t receive(struct worker *worker)
 
 	if (got)
 		return got;
-	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+	if (!finode__transport_is_interruptible(t))
+		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
 	got = t->receive(t, fd_of(worker), worker->buffer, worker->size);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	return got;
@@ -228,13 +231,12 @@ static void worker_ends(void *arg)
 {
 	struct worker *worker = arg;
 	struct loop *loop = worker->loop;
+	sem_t *wake = &loop->s->wake;
 
 	atomic_fetch_sub(&loop->idle, 1);
-	lock_take(&loop->lock);
-	worker->done = true;
-	loop->count--;
-	lock_release(&loop->lock);
-	sem_post(&loop->s->wake);
+	atomic_store(&worker->done, true);
+	atomic_fetch_sub(&loop->count, 1);
+	sem_post(wake);
 }
 
 static void *worker_main(void *arg)
@@ -284,16 +286,6 @@ static void reap(struct loop *loop)
 	}
 }
 
-static unsigned int workers_left(struct loop *loop)
-{
-	unsigned int count;
-
-	lock_take(&loop->lock);
-	count = loop->count;
-	lock_release(&loop->lock);
-	return count;
-}
-
 /* Waits for something to do, or `ms`; a signal ends it too. */
 static void await_change(struct loop *loop, unsigned int ms)
 {
@@ -309,10 +301,17 @@ static void await_change(struct loop *loop, unsigned int ms)
 	(void)sem_timedwait(&loop->s->wake, &until);
 }
 
-static void cancel_readers(struct loop *loop)
+static void end_reading(struct loop *loop)
 {
+	struct transport *t = &loop->s->transport;
+
 	lock_take(&loop->lock);
 	loop->ending = true;
+	if (finode__transport_is_interruptible(t)) {
+		finode__transport_interrupt(t, true);
+		lock_release(&loop->lock);
+		return;
+	}
 	for (struct worker *worker = loop->workers; worker; worker = worker->next)
 		if (!worker->done)
 			pthread_cancel(worker->id);
@@ -325,11 +324,14 @@ static bool end_workers(struct loop *loop)
 	struct session *s = loop->s;
 
 	finode__deadline_set(s);
-	cancel_readers(loop);
-	while (workers_left(loop) > 0 && finode__deadline_left(s) > 0)
+	end_reading(loop);
+	while (atomic_load(&loop->count) > 0 && finode__deadline_left(s) > 0)
 		await_change(loop, 20);
 	reap(loop);
-	return workers_left(loop) == 0;
+	/* Others read from here on. */
+	if (finode__transport_is_interruptible(&s->transport))
+		finode__transport_interrupt(&s->transport, false);
+	return atomic_load(&loop->count) == 0;
 }
 
 /* ---- The whole ---- */

@@ -247,8 +247,14 @@ static int attach_fd(struct session *s, int fd)
 
 static int attach_io(struct session *s, int fd, const struct fuse_custom_io *io)
 {
-	finode__transport_use_io(&s->transport, fd, io, &s->base);
-	return finode__inner_interpose(s);
+	int err = finode__transport_use_io(&s->transport, fd, io, &s->base);
+
+	if (err)
+		return err;
+	err = finode__inner_interpose(s);
+	if (err)
+		finode__transport_finish(&s->transport);
+	return err;
 }
 
 int finode_session_attach(struct finode_session *session, int fd,

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -173,8 +174,11 @@ void finode__transport_use_fd(struct transport *t, int fd, char *mountpoint)
 {
 	struct stat st;
 
-	*t = (struct transport){
-		.receive = fd_receive, .send = fd_send, .fd = fd, .mountpoint = mountpoint};
+	*t = (struct transport){.receive = fd_receive,
+				.send = fd_send,
+				.fd = fd,
+				.interrupt = -1,
+				.mountpoint = mountpoint};
 	if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode)) {
 		t->abort = socket_abort;
 		return;
@@ -195,21 +199,26 @@ static void release_reading(void *arg)
 
 /*
  * Waits until there is something to read, and keeps others from reading it. The wait may be
- * cancelled, and nothing else here: the author's code is not.
+ * cancelled, and nothing else here: the author's code is not. @return false if it was
+ * interrupted
  */
-static void await_message(struct transport *t, int fd)
+static bool await_message(struct transport *t, int fd)
 {
-	struct pollfd poller = {.fd = fd, .events = POLLIN};
+	struct pollfd pollers[2] = {{.fd = fd, .events = POLLIN},
+				    {.fd = t->interrupt, .events = POLLIN}};
 	int before;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
 	pthread_mutex_lock(&t->reading);
 	pthread_cleanup_push(release_reading, &t->reading);
 	pthread_setcancelstate(before, NULL);
-	while (poll(&poller, 1, -1) < 0 && errno == EINTR)
+	while (poll(pollers, 2, -1) < 0 && errno == EINTR)
 		;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	pthread_cleanup_pop(0);
+	if (pollers[1].revents)
+		pthread_mutex_unlock(&t->reading);
+	return !pollers[1].revents;
 }
 
 static ssize_t io_receive(struct transport *t, int fd, void *buf, size_t size)
@@ -217,7 +226,8 @@ static ssize_t io_receive(struct transport *t, int fd, void *buf, size_t size)
 	ssize_t got;
 	int err;
 
-	await_message(t, fd);
+	if (!await_message(t, fd))
+		return -EINTR;
 	got = t->io.read(fd, buf, size, t->userdata);
 	err = errno;
 	pthread_mutex_unlock(&t->reading);
@@ -229,22 +239,46 @@ static int io_send(struct transport *t, int fd, const struct iovec *iov, int cou
 	return t->io.writev(fd, (struct iovec *)iov, count, t->userdata) < 0 ? -errno : 0;
 }
 
-void finode__transport_use_io(struct transport *t, int fd, const struct fuse_custom_io *io,
-			      void *userdata)
+int finode__transport_use_io(struct transport *t, int fd, const struct fuse_custom_io *io,
+			     void *userdata)
 {
+	const int interrupt = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	if (interrupt < 0)
+		return -errno;
 	*t = (struct transport){
 		.receive = io_receive,
 		.send = io_send,
 		.abort = socket_abort, /* of anything else it is an error, and no harm */
 		.fd = fd,
+		.interrupt = interrupt,
 		.io = *io,
 		.userdata = userdata,
 	};
 	pthread_mutex_init(&t->reading, NULL);
+	return 0;
+}
+
+bool finode__transport_is_interruptible(const struct transport *t)
+{
+	return t->interrupt >= 0;
+}
+
+void finode__transport_interrupt(struct transport *t, bool on)
+{
+	eventfd_t taken;
+
+	if (on)
+		(void)eventfd_write(t->interrupt, 1);
+	else
+		(void)eventfd_read(t->interrupt, &taken);
 }
 
 void finode__transport_finish(struct transport *t)
 {
 	free(t->mountpoint);
 	t->mountpoint = NULL;
+	if (t->interrupt >= 0)
+		close(t->interrupt);
+	t->interrupt = -1;
 }

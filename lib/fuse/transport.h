@@ -18,7 +18,7 @@ struct transport {
 	/*
 	 * Reads one message; waits for it, and is a cancellation point. `fd` is the
 	 * transport's, or a clone. @return its size, or a negative errno: -ENODEV at the
-	 * end of the connection
+	 * end of the connection, -EINTR after finode__transport_interrupt()
 	 */
 	ssize_t (*receive)(struct transport *t, int fd, void *buf, size_t size);
 	/* Writes one message. @return 0 or a negative errno */
@@ -36,6 +36,7 @@ struct transport {
 
 	/* the transport's own */
 	int fd;
+	int interrupt;		  /* an eventfd; -1: readers are cancelled instead */
 	struct fuse_custom_io io; /* the author's, and what they get: */
 	void *userdata;
 	pthread_mutex_t reading; /* of who is in the author's read() */
@@ -48,9 +49,16 @@ struct transport {
  * and is consumed; NULL if somebody else has mounted.
  */
 void finode__transport_use_fd(struct transport *t, int fd, char *mountpoint);
-/* By an author's functions. */
-void finode__transport_use_io(struct transport *t, int fd, const struct fuse_custom_io *io,
-			      void *userdata);
+/* By an author's functions. @return 0 or a negative errno */
+int finode__transport_use_io(struct transport *t, int fd, const struct fuse_custom_io *io,
+			     void *userdata);
+
+/*
+ * Can receive() be made to return? Then who waits in it need not be cancelled, and `on`
+ * does so until it is taken back.
+ */
+bool finode__transport_is_interruptible(const struct transport *t);
+void finode__transport_interrupt(struct transport *t, bool on);
 
 /* Has the connection of a /dev/fuse ended? */
 bool finode__transport_is_over(const struct transport *t);
