@@ -343,6 +343,87 @@ static void test_evict_may_ask_for_files_of_its_inode(void **state)
 	fixture_finish(&f);
 }
 
+/* ---- Long chains ---- */
+
+#define CHAIN 200000
+
+static struct finode *other; /* what evict() asks for */
+
+/* Each holds the next one. */
+static struct finode *make_chain(struct fixture *f)
+{
+	struct finode *inode = NULL;
+
+	for (uint64_t i = 0; i < CHAIN; i++) {
+		struct finode *next = inode;
+
+		inode = must_obtain_in(first_mount(f), 1000 + i);
+		item_of(inode)->held = next;
+	}
+	return inode;
+}
+
+static void evict_obtains_the_mount(struct finode *base)
+{
+	const struct finode_mount_id id = {{2, 0}};
+	struct finode_mount *mount;
+
+	if (finode_mount_obtain(base->mount, &id, NULL, &mount, NULL) == 0)
+		finode_mount_put(mount);
+}
+
+/* It has put the next one, and that is not to end before it has returned: nobody waits. */
+static void test_f_a_chain_ends_on_any_stack_if_evict_obtains_a_mount(void **state)
+{
+	struct finode_mount *mount;
+	struct finode *inode;
+	struct fixture f;
+
+	(void)state;
+	prepare(&f);
+	assert_int_equal(fixture_start(&f), 0);
+	mount = must_mount(&f);
+	inode = make_chain(&f);
+	calls.evict = evict_obtains_the_mount;
+	finode_put(inode);
+	assert_int_equal(f.evicts, CHAIN);
+	calls.evict = NULL;
+	finode_mount_put(mount);
+	fixture_finish(&f);
+}
+
+static void evict_releases_the_other(struct finode *base)
+{
+	struct fixture *f = finode_table_user(base->mount->table);
+
+	if (finode_unlinked(other)) /* it has a name */
+		f->broken++;
+}
+
+static void test_f_a_chain_ends_on_any_stack_if_evict_releases_another(void **state)
+{
+	struct finode_ops ops = item_ops;
+	struct finode *inode;
+	struct fixture f;
+
+	(void)state;
+	prepare(&f);
+	ops.unlinked = lets_go;
+	ops.rebind = says_try_again;
+	f.config.ops = &ops;
+	f.config.aliases = true;
+	assert_int_equal(fixture_start(&f), 0);
+	other = must_obtain_in(first_mount(&f), 7);
+	assert_int_equal(finode_alias_add(finode_table_root(f.table), "f", other, 0), 0);
+	inode = make_chain(&f);
+	calls.evict = evict_releases_the_other;
+	finode_put(inode);
+	assert_int_equal(f.evicts, CHAIN);
+	calls.evict = NULL;
+	finode_put(other);
+	fixture_finish(&f);
+}
+
 /* ---- At the end of a table ---- */
 
 /*
@@ -495,6 +576,9 @@ int main(void)
 			test_an_inode_that_ends_in_init_of_its_mount_does_not_end_it),
 		cmocka_unit_test(test_nothing_new_comes_into_a_mount_that_ends),
 		cmocka_unit_test(test_evict_may_ask_for_files_of_its_inode),
+		cmocka_unit_test(test_f_a_chain_ends_on_any_stack_if_evict_obtains_a_mount),
+		cmocka_unit_test(
+			test_f_a_chain_ends_on_any_stack_if_evict_releases_another),
 		cmocka_unit_test(test_j_a_mount_that_ends_with_the_table_may_put_an_inode),
 		cmocka_unit_test(test_j_an_inode_that_a_mount_has_kept_is_reported),
 		cmocka_unit_test(test_j_nothing_new_comes_into_a_table_that_ends),

@@ -80,14 +80,16 @@ int finode_mount_obtain(struct finode_mount *parent, const struct finode_mount_i
 	*out = NULL;
 	if (parent->table->end != TABLE_LIVES)
 		return -ESTALE;
-	finode__end_put_off(); /* it may have to wait */
 	do {
-		result = finode__mount_obtain(parent->table, parent, id, arg, &mount);
-		if (result == MOUNT_IS_ANOTHER) {
+		result = finode__mount_obtain(parent->table, parent, id, arg,
+					      !finode__any_put_off(), &mount);
+		if (result == MOUNT_IS_AWAITED) {
+			finode__end_put_off();
+		} else if (result == MOUNT_IS_ANOTHER) {
 			finode_mount_detach(mount);
 			finode_mount_put(mount);
 		}
-	} while (result == MOUNT_IS_ANOTHER);
+	} while (result == MOUNT_IS_ANOTHER || result == MOUNT_IS_AWAITED);
 	if (result < 0)
 		return result;
 	*out = mount;

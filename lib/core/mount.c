@@ -262,9 +262,12 @@ static int begin(struct finode_mount *mount, void *arg)
 	return err;
 }
 
-/* The mount of an id, waiting while it is NEW or EVICTING. @return 0 or -EDEADLK */
+/*
+ * The mount of an id, waiting while it is NEW or EVICTING. @return 0; MOUNT_IS_AWAITED if
+ * that must not be; or -EDEADLK
+ */
 static int find_settled_locked(struct finode_table *table, const struct finode_mount_id *id,
-			       struct finode_mount **out)
+			       bool may_wait, struct finode_mount **out)
 {
 	struct mounts *mounts = &table->mounts;
 
@@ -274,20 +277,26 @@ static int find_settled_locked(struct finode_table *table, const struct finode_m
 			return 0;
 		if (finode__in_callback_for(*out))
 			return -EDEADLK;
+		if (!may_wait)
+			return MOUNT_IS_AWAITED;
 		FINODE_YIELD("waits: mount, locked");
 		lock_wait(&mounts->lock, &mounts->changed);
 	}
 }
 
-/* @return MOUNT_FOUND with a reference; MOUNT_MADE with a NEW one; or an error */
+/*
+ * @return MOUNT_FOUND with a reference; MOUNT_MADE with a NEW one; MOUNT_IS_AWAITED; or an
+ * error
+ */
 static int find_or_create(struct finode_table *table, struct finode_mount *parent,
-			  const struct finode_mount_id *id, struct finode_mount **out)
+			  const struct finode_mount_id *id, bool may_wait,
+			  struct finode_mount **out)
 {
 	struct mounts *mounts = &table->mounts;
 	int result;
 
 	lock_take(&mounts->lock);
-	result = find_settled_locked(table, id, out);
+	result = find_settled_locked(table, id, may_wait, out);
 	if (result == 0 && *out) {
 		finode_mount_hold(*out);
 		result = MOUNT_FOUND;
@@ -319,11 +328,11 @@ static int verify(struct finode_mount *mount, void *arg)
 }
 
 int finode__mount_obtain(struct finode_table *table, struct finode_mount *parent,
-			 const struct finode_mount_id *id, void *arg,
+			 const struct finode_mount_id *id, void *arg, bool may_wait,
 			 struct finode_mount **out)
 {
 	struct finode_mount *mount;
-	int result = find_or_create(table, parent, id, &mount);
+	int result = find_or_create(table, parent, id, may_wait, &mount);
 
 	if (result == MOUNT_FOUND) {
 		FINODE_YIELD("mount: found");

@@ -100,15 +100,19 @@ static inline uint32_t *mount_head(struct finode_mount *mount, const struct shar
 }
 
 /* What came of finode__mount_obtain(). */
-enum mount_found { MOUNT_FOUND, MOUNT_MADE, MOUNT_IS_ANOTHER };
+enum mount_found {
+	MOUNT_FOUND,
+	MOUNT_MADE,
+	MOUNT_IS_ANOTHER, /* with a reference: it did not match, and is to be detached */
+	MOUNT_IS_AWAITED  /* without one: it is NEW or EVICTING */
+};
 
 /*
  * One try at finding the mount of an id, or making it; as finode_mount_obtain().
- * @return an enum mount_found, of which MOUNT_IS_ANOTHER, with a reference, is one that did
- * not match and is to be detached; or an error
+ * `may_wait`: while it is NEW or EVICTING. @return an enum mount_found, or an error
  */
 int finode__mount_obtain(struct finode_table *table, struct finode_mount *parent,
-			 const struct finode_mount_id *id, void *arg,
+			 const struct finode_mount_id *id, void *arg, bool may_wait,
 			 struct finode_mount **out);
 
 /* Marks it, so that it gets nothing new. @return false if it cannot be or has been */

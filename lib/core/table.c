@@ -261,7 +261,8 @@ static int root_init(struct finode_table *table, const struct finode_config *con
 
 	if (!err)
 		err = finode__mount_obtain(table, NULL, &config->root_mount_id,
-					   config->root_mount_arg, &table->mounts.first);
+					   config->root_mount_arg, true,
+					   &table->mounts.first);
 	if (err < 0)
 		return err;
 	key.generation = 0u - table->generation;

@@ -135,6 +135,14 @@ void finode_unpin(struct finode *inode)
 
 /* ---- unlinked() and rebind() ---- */
 
+/* Has want_locked() to wait? */
+static bool is_awaited_locked(const struct name_node *node, const struct finode *inode)
+{
+	if (node->backing != BACKING_HELD)
+		return node->backing != BACKING_GONE;
+	return node->pins > 0 && !has_name_or_file(inode);
+}
+
 /*
  * From HELD to UNLINKING, if it may be. What has pinned the inode may give it a name or
  * open it, so both are asked again after the wait.
@@ -175,10 +183,14 @@ bool finode_unlinked(struct finode *inode)
 			       (unsigned long long)pinned[pinned_count - 1].nodeid);
 		return false;
 	}
-	finode__end_put_off(); /* it may have to wait */
 	stripe = stripe_of(inode);
 	node = name_node(inode);
 	lock_take(&stripe->lock);
+	while (is_awaited_locked(node, inode) && finode__any_put_off()) {
+		lock_release(&stripe->lock);
+		finode__end_put_off();
+		lock_take(&stripe->lock);
+	}
 	wanted = want_locked(stripe, node, inode);
 	lock_release(&stripe->lock);
 	if (!wanted)
