@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# run.sh: walks through every state of inode.pml, names.pml and mount.pml with
+# run.sh: walks through every state of inode.pml, ends.pml, names.pml and mount.pml with
 # Spin, once for each variant, and sees that each of the defects that can be put into the
 # models is noticed. Needs no argument, leaves nothing behind. Exits 77 where Spin or a
 # compiler is missing.
@@ -167,6 +167,19 @@ second() {
 	broken REMOVE_RETIRED 'K_index_is_free\|B_one_object' -DHONEST
 	broken COUNT_AFTER_REPLY C_ -DHONEST
 	broken NO_UNCOUNT C_counts_agree_at_rest -DHONEST
+	spec=ends.pml
+	passes ends -DTHREADS
+	passes ends_of_a_table -DTABLE_END
+	broken LIST_IS_LOST 'invalid end state' -DTHREADS
+	broken WAITS_WITH_ENDS_PUT_OFF 'invalid end state' -DTHREADS
+	broken ENDS_ONLY_WHAT_IT_ASKS_FOR 'invalid end state' -DTHREADS
+	broken TAKEN_TWICE F_ -DTHREADS
+	broken NO_WAKE_AT_END 'invalid end state' -DTHREADS
+	broken ROOT_LAST 'J_\|Z_' -DTABLE_END
+	broken MOUNTS_END_LAST J_only_mistakes_are_reported -DTABLE_END
+	broken MEMORY_GOES_EARLY E_used_after_its_end -DTABLE_END
+	broken MEMORY_GOES_BEFORE_MOUNTS E_used_after_its_end -DTABLE_END
+	broken MEMORY_OF_MOUNTS_GOES_EARLY E_used_after_its_end -DTABLE_END
 	spec=names.pml
 	passes names_locked -DLOCKED -DEAGER -DLINK
 	passes names_no_lock -DUNLOCKED -DEAGER -DLINK
