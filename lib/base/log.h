@@ -18,9 +18,8 @@ struct log {
 /* Where nothing else was asked for: warnings and errors to stderr. */
 void finode__log_default(enum finode_log_level level, const char *message, void *user);
 
-__attribute__((format(printf, 3, 4))) void finode__log(const struct log *log,
-						       enum finode_log_level level,
-						       const char *format, ...);
+FINODE_PRIVATE __attribute__((format(printf, 3, 4))) void finode__log(
+	const struct log *log, enum finode_log_level level, const char *format, ...);
 
 /* Counts an event that a guest could repeat without end, and logs the first one. */
 FINODE_PRIVATE __attribute__((format(printf, 3, 4))) void finode__log_first(

@@ -83,31 +83,29 @@ struct session {
 	struct finode_session base; /* first: it is the userdata of libfuse's session */
 	struct finode_session_config config;
 	struct session_author author;
-	bool forgets; /* FORGETs are the table's alone: the author has no operations */
 	struct table_kept kept;
 
 	struct inner inner;
 	struct transport transport; /* set by mount or attach */
-	bool interposed;	    /* libfuse reads and writes through the session */
-	_Atomic bool foreign_loop;  /* INIT was not read by finode_session_loop() */
 	struct clones *clones;	    /* NULL unless the loop has some */
 	struct rings rings;
-	_Atomic uint32_t state; /* enum session_state */
+	_Atomic uint32_t state;	   /* enum session_state */
+	_Atomic bool foreign_loop; /* INIT was not read by finode_session_loop() */
+	bool interposed;	   /* libfuse reads and writes through the session */
+	bool forgets; /* FORGETs are the table's alone: the author has no operations */
+	_Atomic bool stuck; /* threads of the loop are left: nothing may be freed */
 
 	/* what INIT and its reply have agreed on */
 	struct finode_kernel kernel; /* changed with the lock of `notify` held */
-	_Atomic uint32_t features;   /* of it */
 	_Atomic uint64_t init_unique;
+	_Atomic size_t max_write;  /* 0 before INIT */
+	_Atomic uint32_t features; /* of the kernel's */
 	_Atomic bool setxattr_ext;
 	_Atomic bool passthrough; /* was asked for, and will be taken */
 	_Atomic bool serial_dirops;
-	_Atomic size_t max_write; /* 0 before INIT */
 
-	/* the end */
 	sem_t wake; /* the thread in finode_session_loop() has something to do */
-	_Atomic uint64_t deadline; /* when it has to be over, in ms; 0 until it begins */
-	_Atomic bool stuck;	   /* threads of the loop are left: nothing may be freed */
-
+	_Atomic uint64_t deadline; /* of the end, in ms; 0 until it begins */
 	_Atomic uint64_t malformed;
 	_Atomic uint32_t interrupts; /* INTERRUPTs since the last message that is none */
 	struct notify notify;
