@@ -2,8 +2,9 @@
 /*
  * The life of an inode, for every order of steps of a few threads.
  *
- * This file owns a model of lib/core/inode.c, lib/core/count.c and the slot words of lib/core/slots.h:
- * obtain, find, get, hold, put, retire, count, uncount, forget. Spin walks through every
+ * This file owns a model of lib/core/{inode,object,end,count}.c and of the slot words of
+ * lib/core/slots.h: obtain, find, get, hold, put, retire, count, uncount, forget; what
+ * follows an end is in ends.pml. Spin walks through every
  * state that the model can reach and looks at every CHECK in each. It is a model, not the
  * code: docs/verification.md says which line stands for which function, and what is left
  * out. tests/model/run.sh runs it.

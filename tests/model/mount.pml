@@ -2,12 +2,13 @@
 /*
  * The life of a mount with its inodes, for every order of steps of a few threads.
  *
- * This file owns a model of lib/core/mount.c and of the announcements of lib/mounts/crossing.c, with
- * what of lib/core/inode.c and lib/core/count.c touches them: the references of a mount, obtain, put,
- * crossing, announcing and withdrawing, FORGET, detach, the end of the connection. Spin
- * walks through every state that the model can reach and looks at every CHECK in each. It is
- * a model, not the code: docs/verification.md says what stands for what, and what is left
- * out. tests/model/run.sh runs it.
+ * This file owns a model of lib/core/mount.c, of lib/core/detach.c, and of the announcements
+ * of lib/mounts/crossing.c, with what of lib/core/{object,inode,end,count}.c touches them: the
+ * references of a mount, its lists of inodes, obtain, put, another key, crossing, announcing
+ * and withdrawing, FORGET, detach, the end of the connection. Spin walks through every state
+ * that the model can reach and looks at every CHECK in each. It is a model, not the code:
+ * docs/verification.md says what stands for what, and what is left out. tests/model/run.sh
+ * runs it.
  *
  * What there is
  *
@@ -23,6 +24,7 @@
  *   - Forgetters: threads that serve the kernel's FORGETs. An honest kernel takes back what
  *     replies gave it, a HOSTILE one anything at any time.
  *   - Detachers: threads that find the mount and detach it, once each.
+ *   - Rekeyers: threads that find an inode and give it the other key, once each.
  *   - The end: when all of them are done, finode_table_forget_all(), and no mount may be
  *     left.
  *
@@ -70,6 +72,9 @@
 #ifndef DETACHERS
 #define DETACHERS 0
 #endif
+#ifndef REKEYERS
+#define REKEYERS 0
+#endif
 #ifndef ROUNDS
 #define ROUNDS 1 /* of the first handler; */
 #endif
@@ -83,11 +88,12 @@
  */
 #define CHECK(name, condition) assert(name || (condition))
 hidden byte B_one_object_of_an_id, B_detached_is_not_found, C_kernel_holds_what_it_counts,
-	D_honest_forget_is_exact, D_late_forget_is_expected, E_inode_used_while_held,
-	E_inode_ended_while_held, E_mount_used_while_held, E_mount_ended_while_held,
-	E_put_without_a_reference, F_evicted_once_per_init, I_announced_root_answers,
-	I_detached_is_left_alone, I_live_has_a_reference, I_mount_counts_its_inodes,
-	I_refs_add_up, I_kept_is_announced, K_id_is_free, Z_nothing_is_left;
+	D_honest_forget_is_exact, D_late_forget_is_expected, D_no_more_is_owed,
+	E_inode_used_while_held, E_inode_ended_while_held, E_mount_used_while_held,
+	E_mount_ended_while_held, E_put_without_a_reference, F_evicted_once_per_init,
+	I_announced_root_answers, I_detached_is_left_alone, I_live_has_a_reference,
+	I_mount_counts_its_inodes, I_refs_add_up, I_kept_is_announced, K_id_is_free,
+	Z_nothing_is_left;
 
 #define FREE	 0
 #define NEW	 1 /* init() runs */
@@ -104,7 +110,7 @@ typedef mount_object {
 	byte state;
 	byte id;
 	byte parent; /* NONE: the first mount, which has no life here */
-	/* each under its shard's lock */
+	/* each under its shard's lock: how many inodes are in the list there */
 	byte count[2];
 	/* ghosts */
 	byte author; /* references of handlers and detachers */
@@ -123,13 +129,14 @@ typedef inode_object {
 	byte mount;
 	byte key;
 	bit retired;
+	bit parted; /* taken out of the list by a detach: it holds the mount by itself */
 	/* its announcement, under the mounts' lock: there is one if replies > 0 */
 	byte replies;
 	bit kept;
 	/* ghosts */
 	byte holders; /* references that are neither the count's nor an announcement's */
 	byte told;    /* replies that arrived and announced it: not retired, mount attached */
-	bit late;     /* counted after its mount was detached */
+	bit leaving;  /* who made it has seen the mount's flag, and retires it */
 #ifndef HOSTILE
 	byte given /* the kernel's own book: replies it got, minus FORGETs it sent */
 #endif
@@ -142,10 +149,10 @@ bit locked[2]; /* the shards */
 
 /* Conditions: 0 and 1 are those of the shards, */
 #define OF_MOUNTS 2
-#define PROCESSES (HANDLERS + FORGETTERS + DETACHERS + 1)
+#define PROCESSES (HANDLERS + FORGETTERS + DETACHERS + REKEYERS + 1)
 byte waits[PROCESSES] = NONE;
 
-byte running = HANDLERS + FORGETTERS + DETACHERS;
+byte running = HANDLERS + FORGETTERS + DETACHERS + REKEYERS;
 
 byte objects[IDS]; /* ghost: not detached, from init()'s begin to evict()'s return */
 
@@ -157,6 +164,14 @@ byte objects[IDS]; /* ghost: not detached, from init()'s begin to evict()'s retu
 #define HAS_INODES(m) (IS_IN(0, m) || IS_IN(1, m) || IS_IN(2, m))
 #else
 #define HAS_INODES(m) (IS_IN(0, m) || IS_IN(1, m))
+#endif
+#define HAS_PARTED(i, m) (IS_IN(i, m) && inodes[i].parted)
+#if INODES > 3
+#define PARTED(m) (HAS_PARTED(0, m) + HAS_PARTED(1, m) + HAS_PARTED(2, m) + HAS_PARTED(3, m))
+#elif INODES > 2
+#define PARTED(m) (HAS_PARTED(0, m) + HAS_PARTED(1, m) + HAS_PARTED(2, m))
+#else
+#define PARTED(m) (HAS_PARTED(0, m) + HAS_PARTED(1, m))
 #endif
 #if MOUNTS > 2
 #define CHILDREN(m) (IS_BELOW(0, m) + IS_BELOW(1, m) + IS_BELOW(2, m))
@@ -283,15 +298,36 @@ inline put_own_mount()
 
 /* ---- Inodes: put, retire, count ---- */
 
-/* finode__mount_leave_locked(). x becomes the mount, if it is to be put. */
+/* mount_leave_locked(). x becomes the mount, if it is to be put. */
 inline mount_leave(i)
 {
-	CHECK(I_mount_counts_its_inodes, mounts[inodes[i].mount].count[inodes[i].key] > 0);
-	mounts[inodes[i].mount].count[inodes[i].key]--;
-	x = (mounts[inodes[i].mount].count[inodes[i].key] == 0 -> inodes[i].mount : NONE)
+	if
+#ifndef BREAK_PARTED_LEAVES_TWICE
+	:: inodes[i].parted -> x = inodes[i].mount; inodes[i].parted = 0
+	:: !inodes[i].parted ->
+#else
+	:: true ->
+#endif
+		CHECK(I_mount_counts_its_inodes,
+		      mounts[inodes[i].mount].count[inodes[i].key] > 0);
+		mounts[inodes[i].mount].count[inodes[i].key]--;
+		x = (mounts[inodes[i].mount].count[inodes[i].key] == 0 -> inodes[i].mount :
+									  NONE)
+	fi
 }
 
-/* inode_remove_locked(), in a step. */
+/* finode__inode_part_locked(): of the list's last, it takes over the reference of that. */
+inline inode_part(i)
+{
+	mount_leave(i);
+	inodes[i].parted = 1;
+#ifndef BREAK_PARTED_HOLDS_NOTHING
+	mounts[inodes[i].mount].refs = mounts[inodes[i].mount].refs + (x == NONE);
+#endif
+	x = 0
+}
+
+/* finode__inode_leave_locked() and finode__inode_free_locked(), in a step. */
 inline inode_remove(i)
 {
 	CHECK(E_mount_used_while_held, mounts[inodes[i].mount].state == LIVE);
@@ -313,8 +349,8 @@ inline inode_remove(i)
 	inodes[i].mount = 0;
 	inodes[i].key = 0;
 	inodes[i].retired = 0;
+	inodes[i].leaving = 0;
 	inodes[i].replies = 0; /* only if it kept nothing: cut_dead_locked() */
-	inodes[i].late = 0;
 	broadcast(n);
 	n = 0
 }
@@ -416,12 +452,39 @@ inline finode_count(i)
 	atomic {
 		CHECK(E_inode_used_while_held, inodes[i].state == LIVE);
 		inodes[i].refs = inodes[i].refs + (inodes[i].nlookup == 0);
-		inodes[i].nlookup++;
-		inodes[i].late = inodes[i].late || mounts[inodes[i].mount].detached
+		inodes[i].nlookup++
 	}
+#if DETACHERS > 0 || defined(MATCH)
+	atomic {
+		if
+#ifdef BREAK_COUNT_WHAT_IS_DETACHED
+		:: true
+#else
+		:: mounts[inodes[i].mount].detached -> disown(i)
+		:: else
+#endif
+		fi
+	}
+#endif
 }
 
-/* Who subtracts has a reference of its own. What was cleared by a detach may be less. */
+/* finode__count_disown(): what the kernel counts is owed. */
+inline disown(i)
+{
+	owed = owed + inodes[i].nlookup;
+	subtract(i, inodes[i].nlookup)
+}
+
+#ifdef BREAK_NOTHING_IS_SETTLED
+#define SETTLE(n) skip
+#else
+#define SETTLE(n) owed = (owed > (n) -> owed - (n) : 0)
+#endif
+
+/*
+ * Who subtracts has a reference of its own. What was cleared by a detach may be less, and
+ * then the rest is owed no more: settle().
+ */
 inline subtract(i, much)
 {
 	CHECK(E_inode_used_while_held, inodes[i].state == LIVE);
@@ -429,6 +492,11 @@ inline subtract(i, much)
 	CHECK(D_honest_forget_is_exact,
 	      inodes[i].nlookup >= much || mounts[inodes[i].mount].detached);
 #endif
+	if
+	:: inodes[i].nlookup < much && mounts[inodes[i].mount].detached ->
+		SETTLE(much - inodes[i].nlookup)
+	:: else
+	fi;
 	if
 	:: inodes[i].nlookup > much -> inodes[i].nlookup = inodes[i].nlookup - much
 	:: inodes[i].nlookup > 0 && inodes[i].nlookup <= much ->
@@ -621,10 +689,67 @@ inline withdraw()
 
 /* ---- Detach ---- */
 
+#ifdef BREAK_WALK_TAKES_NO_LOCK
+#define WALK_LOCK(shard) true
+#else
+#define WALK_LOCK(shard) !locked[shard]
+#endif
+
+/* take_some(): the LIVE inodes of the list in a shard, each with a reference. */
+inline take_some(shard)
+{
+	atomic {
+		WALK_LOCK(shard);
+		do
+		:: i < INODES ->
+			if
+			:: IS_IN(i, m) && inodes[i].key == shard && inodes[i].refs > 0 &&
+					!inodes[i].parted ->
+				inodes[i].refs++;
+				inodes[i].holders++;
+				inode_part(i);
+				taken[i] = 1
+			:: else
+			fi;
+			i++
+		:: else -> i = 0; break
+		od
+	}
+}
+
+inline detach_shard(shard)
+{
+	take_some(shard);
+	do
+	:: i < INODES ->
+		if
+		:: taken[i] ->
+			atomic { t = i; taken[i] = 0 }
+			finode_retire(t);
+#ifndef BREAK_RETIRE_KEEPS_COUNT
+#ifdef BREAK_OWED_AFTER_PUT
+			atomic { much = inodes[t].nlookup; subtract(t, much) }
+#else
+			atomic { disown(t) }
+#endif
+#endif
+			finode_put()
+#ifdef BREAK_OWED_AFTER_PUT
+			;
+			owed = owed + much;
+			much = 0
+#endif
+		:: else
+		fi;
+		i++
+	:: else -> i = 0; break
+	od
+}
+
 /* Of m, which has been found, and stays held. */
 inline finode_mount_detach()
 {
-	atomic { /* mark_detached() */
+	atomic { /* finode__mount_mark_detached() */
 		CHECK(E_mount_used_while_held, mounts[m].state == LIVE);
 		flag = !mounts[m].detached;
 		if
@@ -646,49 +771,8 @@ inline finode_mount_detach()
 #ifndef BREAK_DETACH_KEEPS_ROOT
 		forget_roots(m);
 #endif
-#ifndef BREAK_NO_PASS
-		!locked[0];
-		!locked[1];
-#endif
-		do
-		:: i < INODES ->
-			atomic { /* finode__slots_next() */
-				if
-				:: inodes[i].refs > 0 ->
-					t = i;
-					inodes[t].refs++;
-					inodes[t].holders++
-				:: else
-				fi;
-				i++
-			}
-			if
-			:: t != NONE ->
-				if
-				:: inodes[t].mount == m ->
-					finode_retire(t);
-#ifndef BREAK_RETIRE_KEEPS_COUNT
-#ifdef BREAK_OWED_AFTER_PUT
-					atomic { much = inodes[t].nlookup; subtract(t, much) }
-#else
-					atomic { /* finode__count_clear() */
-						owed = owed + inodes[t].nlookup;
-						subtract(t, inodes[t].nlookup)
-					}
-#endif
-#endif
-				:: else
-				fi;
-				finode_put()
-#ifdef BREAK_OWED_AFTER_PUT
-				;
-				owed = owed + much;
-				much = 0
-#endif
-			:: else
-			fi
-		:: else -> i = 0; break
-		od;
+		detach_shard(0);
+		detach_shard(1);
 #ifdef BREAK_FLAG_AFTER_WALK
 		mounts[m].detached = 1;
 #endif
@@ -697,7 +781,11 @@ inline finode_mount_detach()
 			:: i < INODES ->
 				CHECK(I_detached_is_left_alone,
 				      !IS_IN(i, m) || inodes[i].refs == 0 ||
-				      inodes[i].holders > 0 || inodes[i].late);
+				      inodes[i].holders > 0);
+				CHECK(I_detached_is_left_alone,
+				      !IS_IN(i, m) || inodes[i].refs == 0 ||
+				      inodes[i].retired || inodes[i].leaving ||
+				      locked[inodes[i].key]); /* is being published */
 				CHECK(I_detached_is_left_alone,
 				      !IS_IN(i, m) || !inodes[i].kept);
 				i++
@@ -723,6 +811,7 @@ inline mount_find_or_create(which, above)
 			:: i < MOUNTS && mounts[i].state == FREE -> /* create_locked() */
 				m = i;
 				mounts[m].state = NEW;
+				mounts[m].refs = 1;
 				mounts[m].id = which;
 				mounts[m].parent = above;
 				by_id[which] = m;
@@ -767,23 +856,23 @@ inline mount_hold()
 	mounts[m].author++
 }
 
-/* begin(): NEW -> LIVE with a reference, or -> nothing. */
+/* begin(): NEW -> LIVE, or -> nothing. */
 inline mount_begin()
 {
 	made = 0;
 	if
 	:: atomic { /* init() has succeeded */
-		assert(mounts[m].state == NEW && mounts[m].refs == 0);
+		assert(mounts[m].state == NEW && mounts[m].refs == 1);
 		CHECK(F_evicted_once_per_init, !mounts[m].ready);
 		mounts[m].ready = 1;
 		mounts[m].state = LIVE;
-		mounts[m].refs = 1;
 		mounts[m].author = 1;
 		broadcast(OF_MOUNTS)
 	   }
 	:: atomic { /* it has failed */
 		x = m;
 		m = NONE;
+		mounts[x].refs = 0;
 		mount_remove()
 	   }
 	   mount_put()
@@ -812,7 +901,8 @@ inline finode_mount_obtain(which, above)
 	od
 }
 
-inline finode_mount_find(which)
+/* Finds a mount that has a reference, as a walk over all of them does. */
+inline find_mount(which)
 {
 	atomic {
 		if
@@ -826,7 +916,7 @@ inline finode_mount_find(which)
 
 /* ---- Inodes: obtain ---- */
 
-/* finode__mount_join_locked(). */
+/* mount_join_locked(). */
 inline mount_join()
 {
 	CHECK(E_mount_used_while_held, mounts[m].state == LIVE && mounts[m].refs > 0);
@@ -862,7 +952,7 @@ inline inode_find_or_create()
 		:: INDEX(m, k) != NONE && inodes[INDEX(m, k)].state == LIVE ->
 			s = INDEX(m, k);
 			CHECK(I_live_has_a_reference, inodes[s].refs > 0);
-			CHECK(I_mount_counts_its_inodes, mounts[m].count[k] > 0);
+			CHECK(I_mount_counts_its_inodes, inodes[s].parted || mounts[m].count[k] > 0);
 			inodes[s].refs++;
 			inodes[s].holders++;
 			found = 1;
@@ -877,7 +967,7 @@ inline inode_find_or_create()
 #ifdef BREAK_PUBLISH_IGNORES_FLAG
 #define LOOK_AT_FLAG skip
 #else
-#define LOOK_AT_FLAG flag = mounts[m].detached
+#define LOOK_AT_FLAG flag = mounts[m].detached; inodes[s].leaving = flag
 #endif
 
 inline publish()
@@ -1028,6 +1118,9 @@ proctype handler(byte me)
 	byte p;
 #endif
 	bit made, found, flag;
+#ifdef MATCH
+	bit taken[INODES];
+#endif
 
 	rounds = (me == 0 -> ROUNDS : OTHER_ROUNDS);
 	do
@@ -1084,9 +1177,9 @@ proctype forgetter(byte me)
 proctype detacher(byte me)
 {
 	byte m = NONE, t = NONE, x, i, n, much, wake;
-	bit flag;
+	bit flag, taken[INODES];
 
-	finode_mount_find(IDS - 1);
+	find_mount(IDS - 1);
 	if
 	:: m != NONE -> finode_mount_detach(); put_own_mount()
 	:: else
@@ -1094,12 +1187,82 @@ proctype detacher(byte me)
 	running--
 }
 
+#if REKEYERS > 0
+#ifdef BREAK_REKEY_IGNORES_FLAG
+#define KEEPS_ITS_KEY(i) inodes[i].retired
+#else
+#define KEEPS_ITS_KEY(i) (inodes[i].retired || mounts[inodes[i].mount].detached)
+#endif
+
+/* finode_find() of any key. */
+inline find_any()
+{
+	atomic {
+		if
+		:: k = 0
+		:: k = 1
+		fi;
+		if
+		:: m = 0
+		:: m = 1
+		fi;
+		if
+		:: !locked[k] && INDEX(m, k) != NONE && inodes[INDEX(m, k)].state == LIVE ->
+			s = INDEX(m, k);
+			CHECK(I_live_has_a_reference, inodes[s].refs > 0);
+			inodes[s].refs++;
+			inodes[s].holders++
+		:: else
+		fi;
+		k = 0;
+		m = NONE
+	}
+}
+
+/* finode__inode_rekey(), with both shards locked: it leaves one list and joins the other. */
+inline finode_rekey()
+{
+	atomic {
+		!locked[0] && !locked[1];
+		CHECK(E_inode_used_while_held, inodes[s].state == LIVE);
+		if
+		:: KEEPS_ITS_KEY(s) ||
+				INDEX(inodes[s].mount, 1 - inodes[s].key) != NONE
+		:: else ->
+			INDEX(inodes[s].mount, inodes[s].key) = NONE;
+			m = inodes[s].mount;
+			mount_leave(s);
+			inodes[s].key = 1 - inodes[s].key;
+			k = inodes[s].key;
+			mount_join();
+			mounts[m].refs = mounts[m].refs - (x != NONE);
+			INDEX(m, k) = s;
+			x = 0;
+			k = 0;
+			m = NONE
+		fi
+	}
+}
+
+proctype rekeyer(byte me)
+{
+	byte m = NONE, s = NONE, t = NONE, x, k, n, wake;
+
+	find_any();
+	if
+	:: s != NONE -> finode_rekey(); put_own_inode()
+	:: else
+	fi;
+	running--
+}
+#endif
+
 /* At rest: references add up, in what is left of a mount. */
 inline look_at_mount(mm)
 {
 	CHECK(Z_nothing_is_left, mounts[mm].state == LIVE && mounts[mm].author == 0);
 	CHECK(I_refs_add_up, mounts[mm].refs == (mounts[mm].count[0] > 0) +
-			      (mounts[mm].count[1] > 0) + CHILDREN(mm))
+			      (mounts[mm].count[1] > 0) + PARTED(mm) + CHILDREN(mm))
 }
 
 inline look_at_inode(s)
@@ -1110,11 +1273,18 @@ inline look_at_inode(s)
 	CHECK(I_kept_is_announced, inodes[s].kept == (inodes[s].replies > 0));
 	CHECK(I_refs_add_up, inodes[s].refs == (inodes[s].nlookup > 0) + inodes[s].kept);
 	inodes[s].told = 0;
-	CHECK(I_detached_is_left_alone, inodes[s].retired || !mounts[inodes[s].mount].detached)
+	CHECK(I_detached_is_left_alone, !mounts[inodes[s].mount].detached ||
+					 (inodes[s].retired && inodes[s].nlookup == 0))
 #ifndef HOSTILE
 	;
 	CHECK(C_kernel_holds_what_it_counts,
 	      inodes[s].nlookup == inodes[s].given || mounts[inodes[s].mount].detached);
+	if
+	:: mounts[inodes[s].mount].detached ->
+		CHECK(D_late_forget_is_expected, owed >= inodes[s].given);
+		owed = owed - inodes[s].given
+	:: else
+	fi;
 	inodes[s].given = 0
 #endif
 }
@@ -1144,6 +1314,10 @@ proctype ending(byte me)
 			i++
 		:: else -> i = 0; break
 		od
+#ifndef HOSTILE
+		;
+		CHECK(D_no_more_is_owed, owed == 0)
+#endif
 	}
 	do
 	:: i < MOUNTS -> /* finode__mounts_forget() */
@@ -1210,6 +1384,11 @@ init
 		:: i >= HANDLERS + FORGETTERS && i < HANDLERS + FORGETTERS + DETACHERS ->
 			run detacher(i);
 			i++
+#if REKEYERS > 0
+		:: i >= HANDLERS + FORGETTERS + DETACHERS && i < PROCESSES - 1 ->
+			run rekeyer(i);
+			i++
+#endif
 		:: else -> break
 		od;
 		run ending(i);

@@ -55,7 +55,9 @@
  * where attributes are cached; or the author does not ask. What can happen without EAGER
  * can happen with it: only searches for defects go without. LINK: there are LINK, and other
  * clients of the backend. RELEASE: the handler of RELEASE releases it too, when no link is
- * left. BREAK_<name> puts in a defect that Spin must notice.
+ * left. TRIM, with UNLOCKED: other clients rename FILE, and each reply with an entry brings
+ * the number of its links, by which the older one of two known names is dropped; elsewhere
+ * that number is 0. BREAK_<name> puts in a defect that Spin must notice.
  */
 #ifndef HANDLERS
 #define HANDLERS 3
@@ -76,8 +78,8 @@
  */
 #define CHECK(name, condition) assert(name || (condition))
 hidden byte A_rebound_to_the_same_object, F_callbacks_come_one_by_one,
-	G_known_is_a_link, G_shown_is_known, H_used_while_held, H_named_is_held,
-	H_open_is_held, H_pinned_is_held, H_released_when_unused, H_released_once,
+	G_known_is_a_link, G_shown_is_known, G_trimmed_to_its_links, H_used_while_held,
+	H_named_is_held, H_open_is_held, H_pinned_is_held, H_released_when_unused, H_released_once,
 	H_rebound_when_gone, H_link_is_usable, N_removed_is_released, Z_nothing_is_left;
 
 /* What a name has in the backend, and what it is known to name. */
@@ -88,6 +90,9 @@ hidden byte A_rebound_to_the_same_object, F_callbacks_come_one_by_one,
 
 byte backend[2];
 byte alias[2];
+#ifdef TRIM
+bit newest; /* of two aliases of FILE */
+#endif
 
 #define COUNT(names, object) ((names[0] == object) + (names[1] == object))
 #define LINKS		     COUNT(backend, FILE)
@@ -372,6 +377,30 @@ inline finode_obtain()
 #endif
 }
 
+#ifdef TRIM
+#ifdef BREAK_TRIMS_THE_NEWEST
+#define TOO_MUCH newest
+#else
+#define TOO_MUCH (1 - newest)
+#endif
+
+/* trim_to(): the backend has said how many links FILE has, some time ago. */
+inline trim()
+{
+#ifdef BREAK_NO_TRIM
+	skip
+#else
+	atomic {
+		if
+		:: ok && what == FILE && links > 0 && NAMES > links -> alias[TOO_MUCH] = NONE
+		:: else
+		fi;
+		links = 0
+	}
+#endif
+}
+#endif
+
 /* finode_alias_add(): with ok = 0 (-ESTALE) if the object is released at this moment. */
 inline finode_alias_add()
 {
@@ -384,10 +413,18 @@ inline finode_alias_add()
 		:: what == FILE && !USABLE -> ok = 0
 		:: what == FILE && USABLE ->
 #endif
+#if defined(TRIM) && defined(BREAK_KNOWN_NAME_STAYS_OLD)
+			newest = (alias[n] == FILE -> newest : n);
+#elif defined(TRIM)
+			newest = n; /* also if it is known: finode__alias_renew() */
+#endif
 			alias[n] = FILE;
 			CHECK(H_named_is_held, held && USABLE)
 		fi
 	}
+#ifdef TRIM
+	trim()
+#endif
 }
 
 #include "names_handlers.pml"
@@ -396,6 +433,9 @@ proctype handler(byte me)
 {
 	byte n, what, moved, rounds;
 	bit ok, go, mine, taken, exchange, counted, last;
+#ifdef TRIM
+	byte links;
+#endif
 #ifdef BREAK_UNLINKED_WITH_A_PIN
 	bit pinned;
 #endif
@@ -420,6 +460,9 @@ proctype handler(byte me)
 		:: link()
 		:: create()
 #endif
+#ifdef TRIM
+		:: move()
+#endif
 #ifdef UNLOCKED
 		:: alias[n] = NONE /* names are a cache: any may be dropped at any time */
 #endif
@@ -435,6 +478,9 @@ proctype ending(byte me)
 {
 	byte n, what;
 	bit ok, go, taken;
+#ifdef TRIM
+	byte links;
+#endif
 
 	atomic {
 		running == 0;
@@ -461,13 +507,21 @@ proctype ending(byte me)
 #endif
 	}
 	do
+#ifdef TRIM
+	:: n < 2 && backend[n] != FILE -> n++
+	:: n < 2 && backend[n] == FILE ->
+#else
 	:: n < 2 ->
+#endif
 		lookup();
 		CHECK(H_link_is_usable, ok && alias[n] == backend[n]);
 		CHECK(H_link_is_usable, backend[n] != FILE || (held && state == HELD));
 		n++
 	:: else -> break
 	od;
+#ifdef TRIM
+	CHECK(G_trimmed_to_its_links, NAMES <= LINKS || LINKS == 0);
+#endif
 	CHECK(Z_nothing_is_left, found == 0)
 }
 

@@ -74,6 +74,9 @@ inline lookup()
 	atomic { /* opens what the backend has */
 		what = backend[n];
 		ok = 1;
+#ifdef TRIM
+		links = LINKS; /* and asks for its attributes: as old as they may be */
+#endif
 		if
 		:: what == FILE -> found++
 		:: else
@@ -350,6 +353,10 @@ inline link()
 			:: ok -> backend[n] = FILE; what = FILE
 			:: else
 			fi
+#ifdef TRIM
+			;
+			links = LINKS
+#endif
 		}
 		if
 		:: what == FILE ->
@@ -381,3 +388,19 @@ inline create()
 		fi
 	}
 }
+
+#ifdef TRIM
+/* Another client of the backend renames FILE, from name n to the other one. */
+inline move()
+{
+	atomic {
+		skip; /* so that it is not this `else` that the handler chooses by */
+		if
+		:: backend[n] == FILE && backend[1 - n] != FILE ->
+			backend[1 - n] = FILE;
+			backend[n] = NONE
+		:: else
+		fi
+	}
+}
+#endif

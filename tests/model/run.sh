@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# run.sh: walks through every state of inode.pml, names.pml and mount.pml with Spin, once for
-# each variant, and sees that each of the defects that can be put into the models is noticed.
-# Needs no argument, leaves nothing behind. Exits 77 where Spin or a compiler is missing.
+# run.sh: walks through every state of inode.pml, ends.pml, names.pml and mount.pml with
+# Spin, once for each variant, and sees that each of the defects that can be put into the
+# models is noticed. Needs no argument, leaves nothing behind. Exits 77 where Spin or a
+# compiler is missing.
 set -eu
 model=$(cd "$(dirname "$0")" && pwd)
 for tool in spin gcc; do
@@ -108,6 +109,9 @@ first() {
 	broken OPEN_WAITS_FOR_WANTED 'invalid end state' -DUNLOCKED -DHANDLERS=2
 	broken PIN_BEFORE_LOCK 'invalid end state' -DLOCKED -DLINK -DEAGER -DHANDLERS=2
 	broken DIRECTORIES_IN_ANY_ORDER 'invalid end state' -DLOCKED -DHANDLERS=2
+	broken NO_TRIM G_trimmed_to_its_links -DUNLOCKED -DTRIM -DHANDLERS=2
+	broken TRIMS_THE_NEWEST H_link_is_usable -DUNLOCKED -DTRIM -DHANDLERS=2
+	broken KNOWN_NAME_STAYS_OLD H_link_is_usable -DUNLOCKED -DTRIM -DHANDLERS=2
 	spec=mount.pml
 	passing=-O0
 	passes mounts -DROUNDS=2
@@ -136,7 +140,12 @@ first() {
 	broken LOOK_BEFORE_ANNOUNCE I_kept_is_announced -DREPLACED
 	broken FLAG_AFTER_WALK I_detached_is_left_alone -DHANDLERS=1 -DDETACHERS=1
 	broken PUBLISH_IGNORES_FLAG I_detached_is_left_alone -DHANDLERS=1 -DDETACHERS=1
-	broken NO_PASS I_detached_is_left_alone -DHANDLERS=1 -DDETACHERS=1
+	broken WALK_TAKES_NO_LOCK I_detached_is_left_alone -DHANDLERS=1 -DDETACHERS=1
+	broken PARTED_LEAVES_TWICE I_mount_counts_its_inodes -DHANDLERS=1 -DDETACHERS=1
+	broken PARTED_HOLDS_NOTHING E_mount_ended_while_held -DREPLACED -DHANDLERS=1 \
+		-DROUNDS=2 -DDETACHERS=1
+	broken REKEY_IGNORES_FLAG I_detached_is_left_alone -DHANDLERS=1 -DDETACHERS=1 \
+		-DREKEYERS=1
 	broken DETACH_KEEPS_ID 'invalid end state\|B_' -DHANDLERS=1 -DROUNDS=2 -DDETACHERS=1
 	broken REMOVE_DETACHED_ID B_one_object_of_an_id -DHANDLERS=1 -DROUNDS=2 -DDETACHERS=1
 	broken DETACH_KEEPS_ROOT I_detached_is_left_alone -DBREAK_RETIRE_KEEPS_ROOT \
@@ -144,6 +153,8 @@ first() {
 	broken ANNOUNCE_DETACHED I_detached_is_left_alone -DHANDLERS=1 -DDETACHERS=1
 	broken RETIRE_KEEPS_COUNT I_detached_is_left_alone -DHANDLERS=1 -DDETACHERS=1
 	broken OWED_AFTER_PUT D_late_forget_is_expected -DHANDLERS=1 -DDETACHERS=1
+	broken COUNT_WHAT_IS_DETACHED I_detached_is_left_alone -DHANDLERS=1 -DDETACHERS=1
+	broken NOTHING_IS_SETTLED D_no_more_is_owed -DHANDLERS=1 -DDETACHERS=1
 }
 second() {
 	passes honest -DHONEST
@@ -156,6 +167,19 @@ second() {
 	broken REMOVE_RETIRED 'K_index_is_free\|B_one_object' -DHONEST
 	broken COUNT_AFTER_REPLY C_ -DHONEST
 	broken NO_UNCOUNT C_counts_agree_at_rest -DHONEST
+	spec=ends.pml
+	passes ends -DTHREADS
+	passes ends_of_a_table -DTABLE_END
+	broken LIST_IS_LOST 'invalid end state' -DTHREADS
+	broken WAITS_WITH_ENDS_PUT_OFF 'invalid end state' -DTHREADS
+	broken ENDS_ONLY_WHAT_IT_ASKS_FOR 'invalid end state' -DTHREADS
+	broken TAKEN_TWICE F_ -DTHREADS
+	broken NO_WAKE_AT_END 'invalid end state' -DTHREADS
+	broken ROOT_LAST 'J_\|Z_' -DTABLE_END
+	broken MOUNTS_END_LAST J_only_mistakes_are_reported -DTABLE_END
+	broken MEMORY_GOES_EARLY E_used_after_its_end -DTABLE_END
+	broken MEMORY_GOES_BEFORE_MOUNTS E_used_after_its_end -DTABLE_END
+	broken MEMORY_OF_MOUNTS_GOES_EARLY E_used_after_its_end -DTABLE_END
 	spec=names.pml
 	passes names_locked -DLOCKED -DEAGER -DLINK
 	passes names_no_lock -DUNLOCKED -DEAGER -DLINK
@@ -163,6 +187,7 @@ second() {
 	passes names_locked_2 -DLOCKED -DEAGER -DLINK "$@"
 	passes names_release -DLOCKED -DEAGER -DLINK -DRELEASE "$@"
 	passes names_no_lock_2 -DUNLOCKED -DEAGER -DLINK "$@"
+	passes names_trim -DUNLOCKED -DEAGER -DLINK -DTRIM -DHANDLERS=2 -DROUNDS=2
 	spec=mount.pml
 	passing=-O0
 	passes mounts_detach -DREPLACED -DDETACHERS=1
@@ -172,6 +197,7 @@ second() {
 	passes mounts_detach_nested -DNESTED "$@"
 	passes mounts_detach_hostile -DHOSTILE "$@"
 	passes mounts_detach_twice -DHANDLERS=1 -DDETACHERS=2
+	passes mounts_detach_rekey -DHANDLERS=1 -DDETACHERS=1 -DREKEYERS=1
 }
 # A subshell with set -e ends at its first failure; `wait` brings its result.
 (set -e; first) >"$work/first" 2>&1 &
