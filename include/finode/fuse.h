@@ -396,7 +396,9 @@ FINODE_API FINODE_NODISCARD int finode_session_mount(struct finode_session *sess
  * /dev/fuse that someone else has mounted, or a socket that keeps messages apart
  * (SOCK_SEQPACKET). Else `io` reads and writes, and gets the session as its userdata. What
  * comes from there is as untrusted as a guest.
- * @param fd  consumed on success: closed with the session
+ * @param fd  consumed on success: closed with the session. Also with `io` it must be
+ *            readable for poll(2) when there is a message, since `io->read` is called only
+ *            then, by one thread at a time.
  * @param io  borrowed for the call; read and writev are required
  * @return 0; -EINVAL for an `io` that lacks a function, with a line in the log; -EBADF;
  *         -ENOMEM; -EALREADY; -ENOTSUP for an `io` where libfuse was built without custom

@@ -167,7 +167,9 @@ static struct finode_session *start_session(struct memfs *fs)
 	char *argv[] = {"fuzz_fuse", NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
 	struct finode_session *session;
-	int fd = eventfd(0, EFD_CLOEXEC); /* nothing is read from it or written */
+	/* Nothing is read from it or written, but the session waits until it is readable.
+	 */
+	int fd = eventfd(1, EFD_CLOEXEC);
 
 	if (finode_session_create(&args, &config, &session) != 0)
 		abort();
